@@ -1,0 +1,48 @@
+# One definition of each command: README, .ci/run and people use these.
+# The first call of any of them sets up `.venv`; later calls find it ready.
+
+BIN := .venv/bin
+READY := .venv/.ready
+PEERS := .peers/.ready
+
+.PHONY: setup run test check bench bench-peers format mutants
+
+setup: $(READY)
+	@:
+
+$(READY): .ci/setup requirements-uv.lock requirements-dev.lock pyproject.toml
+	@.ci/setup .venv requirements-dev.lock
+	@$(BIN)/pip install -q --no-deps --no-build-isolation --editable .
+	@touch $@
+	@echo "ready: make run, make test"
+
+$(PEERS): .ci/setup requirements-uv.lock benchmarks/peers/requirements-peers.lock
+	@.ci/setup .peers benchmarks/peers/requirements-peers.lock
+	@touch $@
+
+run: setup
+	@$(BIN)/polytraders demo
+
+test: setup
+	@$(BIN)/pytest
+
+check: setup
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python manage.py check
+	@$(BIN)/pytest
+
+format: setup
+	@$(BIN)/ruff check --fix
+	@$(BIN)/ruff format
+
+bench: setup
+	@$(BIN)/python -m benchmarks.run
+
+bench-peers: setup $(PEERS)
+	@$(BIN)/python -m benchmarks.peers.run
+
+mutants: setup
+	@$(BIN)/python -m tests.mutants

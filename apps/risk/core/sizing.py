@@ -1,0 +1,68 @@
+"""How much: the smallest of the strategy's, the liquidity's and the portfolio's cap, rounded down to 0.01 share.
+
+Kelly: a share bought at q that pays 1 with probability p has the growth-optimal fraction (p - q) / (1 - q) of capital;
+the strategy's `kelly_ppm` takes a part of it (a quarter by custom), measured with the edge after all costs.
+Volatility: size shrinks with target / sigma where sigma is the 5-minute volatility, and never grows.
+"""
+
+from polytraders.contracts.inputs import NANO, SIZE_UNIT
+from polytraders.kernel.jit import kernel
+
+LOT = 10_000
+"""0.01 share, the venue's size step."""
+PPM = 1_000_000
+
+
+@kernel
+def kelly_size(edge, price, kelly_ppm, capital):
+    """1e-6 shares. `edge` and `price` 1e-9 of the bought outcome, `capital` micro-pUSD; 0 without an edge."""
+    if edge <= 0 or price <= 0 or price >= NANO or capital <= 0:
+        return 0
+    fraction = kelly_ppm / PPM * edge / (NANO - price)
+    return int(min(fraction, 1.0) * capital / price * NANO)
+
+
+@kernel
+def volatility_size(size, target_ppm, sigma):
+    """Size scaled down to the target volatility. `target_ppm` 1e-6 of log return, `sigma` the same as a number."""
+    if sigma <= 0.0:
+        return size
+    return int(size * min(1.0, target_ppm / PPM / sigma))
+
+
+@kernel
+def strategy_cap(size, edge, price, kelly_ppm, volatility_target_ppm, sigma, capital):
+    """What the strategy may take, 1e-6 shares."""
+    cap = size
+    if kelly_ppm > 0:
+        cap = min(cap, kelly_size(edge, price, kelly_ppm, capital))
+    if volatility_target_ppm > 0:
+        cap = volatility_size(cap, volatility_target_ppm, sigma)
+    return cap
+
+
+@kernel
+def liquidity_cap(filled, take_ppm):
+    """What the displayed book may give, 1e-6 shares."""
+    return filled // 100 * take_ppm // (PPM // 100)
+
+
+@kernel
+def affordable(room, unit_cost):
+    """1e-6 shares that `room` micro-pUSD buys at `unit_cost` (1e-9 per share, price and fee); 0 for no room."""
+    if room <= 0 or unit_cost <= 0:
+        return 0
+    whole = room // unit_cost
+    return whole * NANO + (room - whole * unit_cost) * NANO // unit_cost
+
+
+@kernel
+def floor_lot(size):
+    """Rounded down to the venue's step."""
+    return size // LOT * LOT
+
+
+@kernel
+def smallest_cost(min_size, unit_cost):
+    """Micro-pUSD that the smallest allowed order costs, rounded up."""
+    return -(-(min_size * (unit_cost // 1_000)) // SIZE_UNIT) + 1

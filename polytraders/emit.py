@@ -1,0 +1,163 @@
+"""Output rows: what the loop says about itself. Written here only, so that every row is whole and in order."""
+
+from polytraders.contracts.checks import APPROVED, N_CHECKS
+from polytraders.contracts.state import BOOK, BUY, COUNTS, DONE, FILL, NONE, SETTLED
+from polytraders.kernel.jit import cold_part, part
+
+OUT_FULL = 1
+"""`pf.fault`: one input had more to say than the block of outputs holds."""
+
+
+@part
+def row(pf, out, kind, market, strategy):
+    """Index of the next output row, empty but for where it belongs.
+
+    (A compiled function cannot return a record, so rows are told by their index.)
+    """
+    at = pf.count
+    if at >= len(out):
+        pf.fault = OUT_FULL
+        at = len(out) - 1
+    pf.count = at + 1
+    o = out[at]
+    o.in_seq = pf.in_seq
+    o.ordinal = pf.ordinal
+    pf.ordinal += 1
+    o.ts = pf.now
+    o.kind = kind
+    o.market = market
+    o.strategy = strategy
+    o.first = NONE
+    o.votes = 0
+    o.action = BUY
+    o.outcome = 0
+    o.price = 0
+    o.size = 0
+    o.money = 0
+    o.fee = 0
+    o.counted = 0
+    o.counted_first = NONE
+    o.order_seq = 0
+    o.detail = NONE
+    return at
+
+
+@part
+def first_bit(counted):
+    """Bit of the first rejection, APPROVED when there is none."""
+    if counted == 0:
+        return APPROVED
+    bit = 0
+    while counted >> bit & 1 == 0:
+        bit += 1
+    return bit
+
+
+@part
+def count_off(o, pair):
+    """Close the run of the verdict that stood until now: its code and how often it was given."""
+    o.counted = pair.repeats
+    o.counted_first = pair.first
+    pair.repeats = 0
+
+
+@cold_part
+def counts(pf, out, pair, market, strategy):
+    """The same verdict for a minute: how often."""
+    o = out[row(pf, out, COUNTS, market, strategy)]
+    o.first = pair.first
+    o.votes = pair.votes
+    o.action = pair.action
+    o.outcome = pair.outcome
+    count_off(o, pair)
+    pair.packet_ts = pf.now
+
+
+@part
+def verdict(pf, out, kind, pair, market, strategy, counted, action, outcome):
+    """Index of the row of a new verdict, counted once so far."""
+    at = row(pf, out, kind, market, strategy)
+    o = out[at]
+    count_off(o, pair)
+    pair.votes = counted
+    pair.first = first_bit(counted)
+    pair.action = action
+    pair.outcome = outcome
+    pair.repeats = 1
+    pair.packet_ts = pf.now
+    pair.packets += 1
+    pf.packets += 1
+    o.first = pair.first
+    o.votes = counted
+    o.action = action
+    o.outcome = outcome
+    o.detail = pf.details
+    return at
+
+
+@part
+def detail_row(pf, details):
+    """Index of the packet's row of numbers; every field is set by the caller."""
+    at = pf.details
+    if at >= len(details):
+        pf.fault = OUT_FULL
+        at = len(details) - 1
+    pf.details = at + 1
+    d = details[at]
+    for check in range(N_CHECKS):
+        d.values[check] = 0
+        d.limits[check] = 0
+    return at
+
+
+@part
+def approval(o, pair, price):
+    """The order that an approval makes."""
+    o.price = price
+    o.size = pair.order_size
+    o.money = pair.order_held
+    o.order_seq = pair.order_seq
+
+
+@part
+def fill(pf, out, pair, market, strategy, price, size, money, fee):
+    """A part of an order has filled; `price` in the outcome's own terms, money > 0 spent, < 0 received."""
+    o = out[row(pf, out, FILL, market, strategy)]
+    o.action = pair.order_action
+    o.outcome = pair.order_outcome
+    o.price = price
+    o.size = size
+    o.money = money
+    o.fee = fee
+    o.votes = pair.order_maker
+    o.order_seq = pair.order_seq
+
+
+@part
+def done(pf, out, pair, market, strategy, reason, price, released):
+    """The rest of an order has ended; `released` is what it still held."""
+    o = out[row(pf, out, DONE, market, strategy)]
+    o.first = reason
+    o.action = pair.order_action
+    o.outcome = pair.order_outcome
+    o.price = price
+    o.size = pair.order_left
+    o.money = released
+    o.order_seq = pair.order_seq
+
+
+@part
+def book(pf, out, mk, market):
+    """A book became valid or invalid."""
+    o = out[row(pf, out, BOOK, market, NONE)]
+    o.first = mk.why
+    o.votes = mk.state
+
+
+@part
+def settled(pf, out, market, strategy, outcome, size, money):
+    """A resolved market paid out a position."""
+    o = out[row(pf, out, SETTLED, market, strategy)]
+    o.outcome = outcome
+    o.size = size
+    o.money = money

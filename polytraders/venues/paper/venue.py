@@ -1,0 +1,152 @@
+"""The paper venue: one open order per strategy and market, filled against the real book. No network.
+
+A taker arrives after our latency and the venue's taker delay and has what is displayed then, at its limit or better,
+less what our takers have already had from those levels; the rest of it ends. A resting order waits behind the size that
+was displayed at its price when it arrived and moves up only by prints at that price, or when less is displayed than stood
+before it. Prints at its price after the queue is used up, and prints through its price, fill it, in parts. A print is
+shared by our orders, never used twice. A cancel takes effect after our latency; until then it can still be filled.
+"""
+
+from polytraders.contracts.inputs import ASK, BID, UP
+from polytraders.contracts.state import BOOK_OK, NONE, RESTING, SENT
+from polytraders.kernel.jit import cold, kernel
+
+WAITING, ARRIVED, CROSSES, ENDED = 0, 1, 2, 3
+
+
+@kernel
+def own_side(direction):
+    """The side that an order rests on."""
+    return BID if direction == UP else ASK
+
+
+@kernel
+def slot_of(mk, side, price):
+    """Slot of a price, NONE when it is outside the window."""
+    slot = price // mk.tick - (mk.bid_base if side == BID else mk.ask_base)
+    return slot if 0 <= slot < mk.slots else NONE
+
+
+@kernel
+def crosses(mk, direction, price):
+    """Whether a resting order at `price` would meet the opposite side."""
+    if direction == UP:
+        return mk.ask_px != NONE and price >= mk.ask_px
+    return mk.bid_px != NONE and price <= mk.bid_px
+
+
+@cold
+def progress(mk, pair, levels, now):
+    """What has become of an order by `now`, on the book as it was until now.
+
+    Returns:
+        WAITING, ARRIVED (a taker: match it now), CROSSES (post-only refused) or ENDED (expired or cancelled).
+    """
+    if pair.order == SENT:
+        if now < pair.order_arrive_ts:
+            return WAITING
+        if pair.order_maker == 0:
+            return ARRIVED
+        # Nobody knows the venue's book while ours is invalid, so nothing is assumed to rest on it.
+        if mk.state != BOOK_OK or crosses(mk, pair.order_direction, pair.order_price):
+            return CROSSES
+        side = own_side(pair.order_direction)
+        slot = slot_of(mk, side, pair.order_price)
+        pair.order_front = levels[side, slot] if slot != NONE else 0
+        pair.order = RESTING
+    return ENDED if now >= pair.order_expire_ts else WAITING
+
+
+@kernel
+def next_level(mk, levels, taken, direction, limit_px, slot):
+    """The next slot, from `slot` on, with something left for a taker at its limit or better; NONE at the end."""
+    if direction == UP:
+        while slot < mk.slots and (mk.ask_base + slot) * mk.tick <= limit_px:
+            if levels[ASK, slot] > taken[ASK, slot]:
+                return slot
+            slot += 1
+        return NONE
+    while slot >= 0 and (mk.bid_base + slot) * mk.tick >= limit_px:
+        if levels[BID, slot] > taken[BID, slot]:
+            return slot
+        slot -= 1
+    return NONE
+
+
+@kernel
+def first_level(mk, direction):
+    """Where a taker begins."""
+    return mk.best_ask if direction == UP else mk.best_bid
+
+
+@kernel
+def price_at(mk, direction, slot):
+    """YES price of a slot on the side that a taker meets."""
+    return ((mk.ask_base if direction == UP else mk.bid_base) + slot) * mk.tick
+
+
+@kernel
+def take(mk, levels, taken, direction, slot, wanted):
+    """Take up to `wanted` from a slot; remembers that it is no longer there for our next taker."""
+    side = ASK if direction == UP else BID
+    size = min(wanted, levels[side, slot] - taken[side, slot])
+    if taken[side, slot] == 0:
+        mk.taken += 1
+    taken[side, slot] += size
+    return size
+
+
+@kernel
+def told(mk, taken, side, slot, size):
+    """A level's new total: no more can have been taken from it than it shows."""
+    before = taken[side, slot]
+    if before > size:
+        taken[side, slot] = size
+        if size == 0:
+            mk.taken -= 1
+
+
+@cold
+def forget(mk, taken):
+    """The grid has moved: what was taken can no longer be placed."""
+    if mk.taken > 0:
+        for slot in range(taken.shape[1]):
+            taken[BID, slot] = 0
+            taken[ASK, slot] = 0
+        mk.taken = 0
+
+
+@cold
+def keep(mk, levels, taken):
+    """A whole new book: no more can have been taken from a level than it shows."""
+    for side in range(2):
+        for slot in range(taken.shape[1]):
+            if taken[side, slot] > 0:
+                told(mk, taken, side, slot, levels[side, slot])
+
+
+@kernel
+def displayed(pair, side, price, size):
+    """A level's new total at our own price: nobody can stand before us that is no longer displayed."""
+    if pair.order == RESTING and side == own_side(pair.order_direction) and price == pair.order_price:
+        pair.order_front = min(pair.order_front, size)
+
+
+@kernel
+def print_fill(pair, aggressor, price, size):
+    """What a print of `size` at `price` fills of a resting order, once its queue has been served.
+
+    A print by a buyer meets asks, one by a seller meets bids. Through our price: everybody at our price was served.
+    """
+    side = own_side(pair.order_direction)
+    if pair.order != RESTING or aggressor == side:
+        return 0
+    through = pair.order_price - price if side == BID else price - pair.order_price
+    if through < 0:
+        return 0
+    if through > 0:
+        pair.order_front = 0
+        return min(pair.order_left, size)
+    over = size - pair.order_front
+    pair.order_front = max(pair.order_front - size, 0)
+    return min(pair.order_left, over) if over > 0 else 0

@@ -1,0 +1,1 @@
+"""Polymarket: the market channel's messages, and the venue's own book hash."""
