@@ -14,7 +14,7 @@ from apps.fairvalue.core.calibration import Table
 from benchmarks.dataset import SetupRow, facts
 from benchmarks.measure import ROOT
 from polytraders.contracts import state as s
-from polytraders.contracts.inputs import SIZE_UNIT, Kind, Setting, Stage
+from polytraders.contracts.inputs import NANO, SIZE_UNIT, Kind, Setting, Stage
 from polytraders.strategies import logit, microprice, roster
 
 LIMITS = ROOT / "polytraders" / "limits.toml"
@@ -22,18 +22,21 @@ CAPITAL = 10_000 * SIZE_UNIT
 KNOTS = 16
 SIZE = 20 * SIZE_UNIT
 
-WEIGHTS = {
-    s.IMBALANCE: 0.010,
-    s.DEPTH_IMBALANCE: 0.030,
+SLOW = {
     s.SPREAD: 0.001,
-    s.MICRO: 0.002,
+    s.DEPTH_IMBALANCE: 0.005,
     s.BUY_60S: 0.004,
     s.SELL_60S: -0.004,
-    s.BUY_5M: 0.002,
-    s.SELL_5M: -0.002,
+    s.BUY_5M: 0.030,
+    s.SELL_5M: -0.030,
+    s.BUY_1H: 0.004,
+    s.SELL_1H: -0.004,
     s.VOLATILITY_60S: 0.001,
     s.VOLATILITY_5M: 0.001,
 }
+"""Weights that lean on the flow of minutes and hours."""
+FAST = SLOW | {s.BUY_60S: 0.060, s.SELL_60S: -0.060, s.BUY_5M: 0.004, s.SELL_5M: -0.004}
+"""Weights that lean on the last minute's flow."""
 
 
 def _row(kind: int, market: int, price: int, size: int) -> SetupRow:
@@ -51,27 +54,29 @@ def _table() -> Table:
     return Table(*(tuple(float(value) for value in column) for column in columns))
 
 
-def _logit(gain: float) -> dict[int, float]:
-    """Parameters of a logistic model; `gain` scales what it believes beyond the market's own mid."""
-    params = {logit.BIAS: 0.0, logit.LOG_ODDS_WEIGHT: 1.0, logit.KAPPA: 0.5, logit.KNOTS: float(KNOTS)}
+def _logit(weights: dict[int, float], bias: float) -> dict[int, float]:
+    """Parameters of a logistic model: the market's own log odds, a standing view, and what the weights add to it."""
+    params = {logit.BIAS: bias, logit.LOG_ODDS_WEIGHT: 1.0, logit.KAPPA: 0.5, logit.KNOTS: float(KNOTS)}
     for feature in range(s.N_FEATURES):
         params[logit.SCALES + feature] = 1.0
-    for feature, weight in WEIGHTS.items():
-        params[logit.WEIGHTS + feature] = weight * gain
+    for feature, weight in weights.items():
+        params[logit.WEIGHTS + feature] = weight
         params[logit.SCALES + feature] = 1_000.0 if s.BUY_60S <= feature <= s.SELL_1H else 1.0
     return params | {logit.TABLE + at: value for at, value in enumerate(_table().flat().tolist())}
 
 
 def _micro() -> dict[int, float]:
     return {
-        microprice.PULL: 0.004,
+        microprice.PULL: 0.002,
         microprice.HALF_BAND: 0.002,
         microprice.VOLATILITY_BAND: 0.01,
         microprice.KAPPA: 0.5,
     }
 
 
-def _strategy(index: int, model: int, params: dict[int, float], maker: int, immediate: int) -> list[SetupRow]:
+def _strategy(
+    index: int, model: int, params: dict[int, float], maker: int, immediate: int, edge_min: float
+) -> list[SetupRow]:
     settings: dict[int, int] = {
         Setting.MODEL: model,
         Setting.WINDOWS: 0b011,
@@ -80,7 +85,7 @@ def _strategy(index: int, model: int, params: dict[int, float], maker: int, imme
         Setting.SIZE: SIZE,
         Setting.EXPOSURE_MAX: 3_000 * SIZE_UNIT,
         Setting.REST_MS: 30_000,
-        Setting.EDGE_MIN: 1_000_000,
+        Setting.EDGE_MIN: int(edge_min * NANO),
         Setting.KELLY_PPM: 250_000,
         Setting.VOLATILITY_TARGET_PPM: 0,
         Setting.COLLAR: 500,
@@ -104,9 +109,9 @@ def setup(markets: int, strategies: int) -> list[SetupRow]:
         strategies: 1 to 3 of the strategies above.
     """
     known = (
-        _strategy(0, roster.LOGIT, _logit(1.0), maker=0, immediate=0),
-        _strategy(1, roster.LOGIT, _logit(0.5), maker=1, immediate=1),
-        _strategy(2, roster.MICROPRICE, _micro(), maker=1, immediate=0),
+        _strategy(0, roster.LOGIT, _logit(SLOW, 0.01), maker=0, immediate=0, edge_min=0.004),
+        _strategy(1, roster.LOGIT, _logit(FAST, -0.01), maker=1, immediate=1, edge_min=0.018),
+        _strategy(2, roster.MICROPRICE, _micro(), maker=1, immediate=0, edge_min=0.020),
     )
     rows: list[SetupRow] = [(Kind.CLOCK, 0, 0, -1, 0, 0, 1, 0, 0), _row(Kind.VENUE, -1, 0, 1)]
     rows += [_row(Kind.LIMIT, -1, index, limit["value"]) for index, limit in enumerate(limits().values())]

@@ -1,8 +1,8 @@
 """The one closed registry of reason codes: every outcome has one, and no outcome is explained in free text.
 
 Nothing is ever renamed or renumbered: `tests/contracts/reasons.golden.txt` holds what has been released. A code may
-only be written by the app that owns it. Where several checks reject at once, the packet's code is that of the first in the
-order of `checks.py`; `precedence` tells a code's place in it.
+only be written by the app that owns it. Where several checks reject at once, the packet's code is that of the first in
+the order of `checks.py`; `precedence` tells a code's place in it.
 """
 
 import re

@@ -4,7 +4,6 @@ from polytraders.kernel.jit import kernel
 from polytraders.strategies import gbm_updown, logit, microprice
 
 LOGIT, GBM_UPDOWN, MICROPRICE = range(3)
-MODELS = ("logit", "gbm_updown", "microprice")
 
 
 @kernel

@@ -85,3 +85,11 @@ def test_a_higher_price_is_never_less_likely_to_end_up(
     here, higher = gbm_up(price, strike, sigma, seconds), gbm_up(price * factor, strike, sigma, seconds)
     assert 0.0 <= here <= 1.0
     assert higher >= here - 1e-12
+
+
+@settings(deadline=None)
+@given(st.floats(-40, 40), st.floats(0.5, 2.0), st.floats(0, 1e-2), st.floats(0, 1e5))
+def test_compiled_and_plain_code_agree_to_the_last_bit(z: float, ratio: float, sigma: float, seconds: float) -> None:
+    for function, arguments in ((logistic, (z,)), (normal_cdf, (z,)), (gbm_up, (ratio, 1.0, sigma, seconds))):
+        plain = getattr(function, "py_func", function)
+        assert function(*arguments) == plain(*arguments)

@@ -181,3 +181,14 @@ def test_a_size_reaches_the_minimum_and_stays_below_the_maximum(size: int, min_s
 )
 def test_nano_takes_the_nearest_unit(x: float, units: int) -> None:
     assert money.nano(x) == units
+
+
+@many
+@given(st.integers(0, NANO), RATES, st.integers(0, 4_000), SIZES, PRICES)
+def test_compiled_and_plain_fees_agree_for_any_exponent(
+    q: int, rate: int, exponent: int, size: int, price: int
+) -> None:
+    per_share = getattr(money.fee_per_share, "py_func", money.fee_per_share)
+    micros = getattr(money.fee_micros, "py_func", money.fee_micros)
+    assert money.fee_per_share(q, rate, exponent, 0) == per_share(q, rate, exponent, 0)
+    assert money.fee_micros(size, price, rate, exponent, 0) == micros(size, price, rate, exponent, 0)

@@ -40,7 +40,7 @@ def gbm_up(price: float, strike: float, sigma: float, seconds: float) -> float:
     Returns:
         0..1; not a number when a price is not above 0 or an argument is not a number: there is no opinion then.
 
-    Source: Black-Scholes without drift; ties: polymarket-api.md 6 (Up iff price(end) >= price(start)).
+    Source: Black-Scholes without drift; ties: the venue's rule for up-or-down markets (Up iff end >= start).
     """
     if not (price > 0.0 and strike > 0.0 and sigma >= 0.0 and not math.isnan(seconds)):
         return math.nan

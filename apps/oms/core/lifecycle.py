@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from polytraders.contracts.orders import Order, OrderStatus
 
 DUST: Final = 10_000
-"""1e-6 shares: fills may miss or exceed their order by a hundredth of a share. Source: polymarket-api.md 1.4."""
+"""1e-6 shares: fills may miss or exceed their order by a hundredth of a share. Source: observed on the venue."""
 
 CREATED: Final = OrderStatus.CREATED
 SENT: Final = OrderStatus.SENT

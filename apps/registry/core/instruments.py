@@ -101,7 +101,7 @@ def status(
         resolution_begun: An outcome has been proposed or is disputed.
         resolved: The payout is final.
 
-    Source: polymarket-api.md 6; `active` was seen true on closed markets.
+    Source: observed on the venue, where `active` was true on closed markets.
     """
     if resolved:
         return MarketStatus.RESOLVED

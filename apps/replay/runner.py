@@ -1,0 +1,159 @@
+"""Drives input rows through the loop and gathers what comes out: heads, counts and, if wanted, the outputs themselves.
+
+The loop is handed in by whoever wires a replay, so this module needs no compiled code of its own.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import zstandard
+
+from apps.eventlog.core.chain import InputChain, OutputChain, chain_head
+from polytraders.contracts import state as s
+from polytraders.contracts.checks import code_of
+
+FAULTS: Final = {
+    1: "one input had more outputs than the block of outputs holds",
+    2: "a window's ring could not hold its seconds",
+}
+
+
+class KernelFault(RuntimeError):
+    """The loop stopped itself; nothing after that input was computed."""
+
+
+class Kernel(NamedTuple):
+    """What a runner needs of the loop."""
+
+    run: Callable[..., int]
+    views: Callable[[np.ndarray], s.State]
+
+
+class Runner:
+    """One run of the loop over blocks of inputs.
+
+    Attributes:
+        evaluations_by_bit: Evaluations counted off in output rows, by verdict bit.
+        kinds: Output rows by kind.
+        loop_seconds: Wall time inside the loop.
+    """
+
+    def __init__(self, kernel: Kernel, block: np.ndarray, *, out_rows: int = 65_536, sink: "Sink | None" = None) -> None:
+        """Run on `block`; with a sink, every output row goes there too."""
+        self.block = block
+        self.state = kernel.views(block)
+        self.evaluations_by_bit: Counter[int] = Counter()
+        self.kinds: Counter[int] = Counter()
+        self.loop_seconds = 0.0
+        self.inputs = InputChain()
+        self.outputs = OutputChain()
+        self._run = kernel.run
+        self._sink = sink
+        margin = 64 + 4 * self.state.pairs.size
+        rows = max(out_rows, 2 * margin)
+        self._out = np.zeros(rows * s.OUT.itemsize, np.uint8)
+        self._details = np.zeros(max(rows // 4, 2 * margin) * s.DETAIL.itemsize, np.uint8)
+
+    def feed(self, rows: np.ndarray) -> None:
+        """Drive rows, in log order, through the loop.
+
+        Raises:
+            KernelFault: The loop refused to go on.
+        """
+        self.inputs.update(rows)
+        data = rows.view(np.uint8)
+        at = 0
+        while at < len(rows):
+            began = time.perf_counter()
+            at = self._run(self.block, data, at, len(rows), self._out, self._details)
+            self.loop_seconds += time.perf_counter() - began
+            self._gather()
+
+    def _gather(self) -> None:
+        portfolio = self.state.portfolio[0]
+        fault = int(portfolio["fault"])
+        if fault:
+            raise KernelFault(f"input {int(portfolio['in_seq'])}: {FAULTS.get(fault, fault)}")
+        out = self.outs()
+        if len(out) == 0:
+            return
+        details = self.details()
+        self.outputs.update(out, details)
+        self.kinds.update(dict(enumerate(np.bincount(out["kind"], minlength=len(KINDS)).tolist())))
+        counted = out[out["counted"] > 0]
+        for bit in np.unique(counted["counted_first"]).tolist():
+            self.evaluations_by_bit[bit] += int(counted["counted"][counted["counted_first"] == bit].sum())
+        if self._sink is not None:
+            self._sink.add(out, details)
+
+    def outs(self) -> np.ndarray:
+        """Output rows of the last call."""
+        return self._out.view(s.OUT)[: int(self.state.portfolio["count"][0])]
+
+    def details(self) -> np.ndarray:
+        """Detail rows of the last call."""
+        return self._details.view(s.DETAIL)[: int(self.state.portfolio["details"][0])]
+
+    def counts_by_code(self) -> dict[str, int]:
+        """Evaluations by reason code, those since the last output row included: their sum is all evaluations."""
+        total = Counter(self.evaluations_by_bit)
+        pairs = self.state.pairs
+        open_runs = pairs["repeats"] > 0
+        for bit, repeats in zip(pairs["first"][open_runs].tolist(), pairs["repeats"][open_runs].tolist(), strict=True):
+            total[bit] += repeats
+        codes: Counter[str] = Counter()
+        for bit, count in total.items():
+            codes[code_of(bit)] += count
+        return dict(sorted(codes.items()))
+
+    def heads(self) -> tuple[str, str, str]:
+        """Input, output and chain head, hex."""
+        input_head, output_head = self.inputs.head(), self.outputs.head()
+        return input_head.hex(), output_head.hex(), chain_head(input_head, output_head).hex()
+
+
+KINDS: Final = ("packet", "approval", "counts", "fill", "done", "book", "settled")
+
+
+class Sink:
+    """Output rows in two compressed files, so that a later replay can name the first difference."""
+
+    def __init__(self, folder: Path) -> None:
+        """Write to `folder`, made if need be."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self._offset = 0
+        self._files = [(folder / name).open("wb") for name in ("out.zst", "detail.zst")]
+        self._writers = [zstandard.ZstdCompressor(level=3).stream_writer(file) for file in self._files]
+
+    def add(self, out: np.ndarray, details: np.ndarray) -> None:
+        """Append rows; `detail` becomes an index into the whole file."""
+        rows = out.copy()
+        rows["detail"] = np.where(rows["detail"] >= 0, rows["detail"] + self._offset, rows["detail"])
+        self._offset += len(details)
+        self._writers[0].write(rows.view(np.uint8).data)
+        self._writers[1].write(details.view(np.uint8).data)
+
+    def close(self) -> None:
+        """Finish both files."""
+        for writer, file in zip(self._writers, self._files, strict=True):
+            writer.close()
+            file.close()
+
+
+def read_outputs(folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    """(OUT rows, DETAIL rows) that a sink wrote.
+
+    Raises:
+        OSError: There is no such folder.
+    """
+    made: list[Any] = []
+    for name, dtype in (("out.zst", s.OUT), ("detail.zst", s.DETAIL)):
+        with (folder / name).open("rb") as file:
+            data = zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True).read()
+        made.append(np.frombuffer(data, dtype))
+    return made[0], made[1]

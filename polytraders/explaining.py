@@ -1,0 +1,59 @@
+"""Explain one moment: drive the source up to an input, make every strategy of its market say its decision in full."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from polytraders.contracts import state as s
+from polytraders.contracts.inputs import INPUT, Kind
+from polytraders.replaying import Replay
+
+
+class Explained(NamedTuple):
+    """The answer: `decided` is False where no decision was made at that input."""
+
+    text: str
+    decided: bool
+
+
+def explained(run: Replay, in_seq: int) -> Explained:
+    """Replay up to `in_seq` and tell its decisions, those that were only counted included."""
+    for rows in run.capture:
+        last = int(rows["in_seq"][-1])
+        if last < in_seq:
+            run.runner.feed(rows)
+            continue
+        at = in_seq - int(rows["in_seq"][0])
+        if at < 0:
+            return Explained(f"input numbers begin with 1; there is no {in_seq}", False)
+        if at > 0:
+            run.runner.feed(rows[:at])
+        return _at(run, rows[at : at + 1])
+    return Explained(f"the source ends at input {run.runner.inputs.rows:,}; there is no {in_seq:,}", False)
+
+
+def _at(run: Replay, row: np.ndarray) -> Explained:
+    from polytraders.explain import explain
+
+    market = int(row["market"][0])
+    if market >= 0:
+        # No verdict compares equal to this, so each strategy's next one is told in full.
+        run.runner.state.pairs["votes"][market] = s.NONE - 1
+    run.runner.feed(row)
+    outs, details = run.runner.outs(), run.runner.details()
+    head = describe(row[0])
+    made = [
+        explain(run.packet(out, details[out["detail"]])) for out in outs if out["kind"] in (s.PACKET, s.APPROVAL)
+    ]
+    if not made:
+        return Explained(f"{head}\nNo decision was made at this input.", False)
+    return Explained("\n\n".join([head, *made]), True)
+
+
+def describe(row: np.void) -> str:
+    """One input row in words."""
+    assert row.dtype == INPUT
+    kind = Kind(int(row["kind"])).name
+    where = f", market {int(row['market'])}" if row["market"] >= 0 else ""
+    frame = f", frame {int(row['frame']):,}" if row["frame"] >= 0 else ""
+    return f"INPUT {int(row['in_seq']):,}: {kind}{where}{frame}"

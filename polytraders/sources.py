@@ -1,0 +1,191 @@
+"""Where inputs come from in a replay: a capture's frames become numbered input rows with loop time and TICKs.
+
+A capture without receive times uses the running maximum of its timestamps as receive time, and says so. Its set-up rows
+(epoch, clock, limits, strategies, capital, registry) come first, at the time of the first frame.
+"""
+
+import gzip
+import zlib
+from collections.abc import Callable, Iterator
+from io import BufferedReader
+from pathlib import Path
+from typing import IO, Any, Final, Protocol
+
+import numpy as np
+import zstandard
+
+from polytraders.config import Row
+from polytraders.contracts.inputs import INPUT, TICK_NS, Kind
+from polytraders.quarantine import Quarantine
+
+BLOCK_ROWS: Final = 65_536
+LINE_MAX: Final = 4 * 1024 * 1024 + 2
+CLOCK_GAP_NS: Final = 600_000_000_000
+"""Above this the clock jumps: one CLOCK input instead of thousands of TICKs about which there is nothing to say."""
+UNTIMED_MAX: Final = 256
+EARLIEST_NS: Final = 1_577_836_800_000_000_000
+"""2020-01-01: the clock of a capture that never tells a time."""
+
+
+class FrameDecoder(Protocol):
+    """What a venue's decoder must offer."""
+
+    def decode(self, raw: bytes) -> Any:
+        """(rows, source_ts, code) of one frame."""
+
+
+class Sequencer:
+    """Numbers rows, gives them loop time and puts the TICKs between them."""
+
+    def __init__(self, block_rows: int = BLOCK_ROWS) -> None:
+        """Collect rows into blocks of exactly `block_rows`, the last one shorter."""
+        self._block_rows = block_rows
+        self._rows: list[tuple[int, ...]] = []
+        self._in_seq = 0
+        self._now = 0
+        self._next_tick = 0
+
+    def start(self, now: int, rows: list[Row]) -> None:
+        """The set-up rows, at the time of the first frame."""
+        self._now = now
+        for row in rows:
+            self._append(now, 0, row, -1)
+        self._next_tick = now // TICK_NS * TICK_NS + TICK_NS
+
+    def frame(self, number: int, source_ts: int, rows: list[Any]) -> None:
+        """The rows of one frame, after the TICKs that are due before it."""
+        now = max(self._now, source_ts)
+        if now - self._now > CLOCK_GAP_NS:
+            self._append(now, 0, (Kind.CLOCK, 0, 0, -1, 0, 0, 1, now), -1)
+            self._next_tick = now // TICK_NS * TICK_NS
+        while self._next_tick <= now:
+            self._append(self._next_tick, 0, (Kind.TICK, 0, 0, -1, 0, 0, 0, 0), -1)
+            self._next_tick += TICK_NS
+        self._now = now
+        for row in rows:
+            self._append(now, row[8], row, number)
+
+    def _append(self, now: int, source_ts: int, row: Any, number: int) -> None:
+        self._in_seq += 1
+        kind, side, flags, market, price, size, a, b = row[:8]
+        self._rows.append(
+            (self._in_seq, now, source_ts, now, kind, side, flags, market, price, size, a, b, number)
+        )
+
+    def full(self) -> Iterator[np.ndarray]:
+        """Blocks that are complete."""
+        while len(self._rows) >= self._block_rows:
+            block, self._rows = self._rows[: self._block_rows], self._rows[self._block_rows :]
+            yield np.array(block, INPUT)
+
+    def rest(self) -> Iterator[np.ndarray]:
+        """What is left at the end."""
+        yield from self.full()
+        if self._rows:
+            yield np.array(self._rows, INPUT)
+            self._rows = []
+
+
+def open_capture(file: IO[bytes]) -> IO[bytes]:
+    """A capture's lines: plain, .gz or .zst by its first bytes, whatever its name says."""
+    magic = file.read(4)
+    file.seek(0)
+    if magic[:2] == b"\x1f\x8b":
+        return gzip.GzipFile(fileobj=file)  # type: ignore[return-value]
+    if magic == b"\x28\xb5\x2f\xfd":
+        reader = zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)
+        return BufferedReader(reader, 1 << 20)
+    return file
+
+
+def lines(file: IO[bytes]) -> Iterator[bytes]:
+    """Frames, one a line; of a line that is too long only its beginning, so memory stays bounded."""
+    while line := file.readline(LINE_MAX):
+        if len(line) == LINE_MAX and not line.endswith(b"\n"):
+            while (more := file.readline(LINE_MAX)) and not more.endswith(b"\n"):
+                continue
+        line = line.rstrip(b"\r\n")
+        if line:
+            yield line
+
+
+class Capture:
+    """A capture as blocks of input rows.
+
+    Attributes:
+        frames: Frames read so far.
+        read_bytes: Bytes of the file read so far.
+        broken: Why reading ended before the end of the file, "" if it did not.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        decoder: FrameDecoder,
+        setup: Callable[[int], list[Row]],
+        quarantine: Quarantine,
+        *,
+        block_rows: int = BLOCK_ROWS,
+        frames_most: int | None = None,
+    ) -> None:
+        """Read `path` with `decoder`.
+
+        Args:
+            path: Capture file.
+            decoder: Of the venue.
+            setup: Set-up rows, given the time of the first frame.
+            quarantine: Where refused frames are kept.
+            block_rows: Rows of a block.
+            frames_most: Stop after so many frames.
+        """
+        self.frames = 0
+        self.read_bytes = 0
+        self.broken = ""
+        self._path = path
+        self._decoder = decoder
+        self._setup = setup
+        self._quarantine = quarantine
+        self._sequencer = Sequencer(block_rows)
+        self._frames_most = frames_most
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        """Blocks of INPUT rows."""
+        started = False
+        waiting: list[tuple[int, list[Any]]] = []
+        for number, decoded in self._decoded():
+            if not started:
+                waiting.append((number, decoded.rows))
+                if decoded.source_ts == 0 and len(waiting) < UNTIMED_MAX:
+                    continue
+                started = True
+                self._begin(decoded.source_ts or EARLIEST_NS, waiting)
+                continue
+            self._sequencer.frame(number, decoded.source_ts, decoded.rows)
+            yield from self._sequencer.full()
+        if not started:
+            self._begin(EARLIEST_NS, waiting)
+        yield from self._sequencer.rest()
+
+    def _begin(self, now: int, waiting: list[tuple[int, list[Any]]]) -> None:
+        self._sequencer.start(now, self._setup(now))
+        for number, rows in waiting:
+            self._sequencer.frame(number, now, rows)
+
+    def _decoded(self) -> Iterator[tuple[int, Any]]:
+        with self._path.open("rb") as file:
+            reading = lines(open_capture(file))
+            while self._frames_most is None or self.frames < self._frames_most:
+                try:
+                    raw = next(reading, None)
+                except (EOFError, OSError, zlib.error, zstandard.ZstdError) as error:
+                    self.broken = str(error)
+                    return
+                if raw is None:
+                    return
+                number = self.frames
+                self.frames += 1
+                self.read_bytes = file.tell()
+                decoded = self._decoder.decode(raw)
+                if decoded.code is not None:
+                    self._quarantine.keep(decoded.code, number, raw)
+                yield number, decoded

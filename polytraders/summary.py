@@ -1,0 +1,77 @@
+"""A replay's report as a page of text: what came in, what was decided and why not, what it did to the money."""
+
+from polytraders.contracts.reasons import reason
+from polytraders.contracts.replay import ReplayReport
+
+MICRO = 1_000_000
+
+
+def money(micros: int) -> str:
+    """Micro-pUSD as pUSD with two decimals and a sign."""
+    return f"{micros / MICRO:+,.2f} pUSD"
+
+
+def text(report: ReplayReport) -> str:
+    """The whole page."""
+    blocks = [_inputs(report), _decisions(report), _book(report), _money(report), _proof(report)]
+    return "\n\n".join("\n".join(block) for block in blocks)
+
+
+def _inputs(report: ReplayReport) -> list[str]:
+    refused = ", ".join(f"{code} {count:,}" for code, count in sorted(report.refused_by_code.items())) or "none"
+    return [
+        f"PAPER REPLAY of {report.source}   (clock: {report.clock})",
+        f"  frames {report.frames:,}, refused {report.frames_rejected:,} ({refused})",
+        f"  inputs {report.events:,} on {report.markets} markets, {report.events_per_second:,.0f} a second in the loop",
+        f"  staleness: {report.ages}",
+        *(
+            [f"  assumed, not confirmed by a venue: the registry facts of {len(report.assumed)} markets"]
+            if report.assumed
+            else ["  no registry: nothing can be traded"]
+        ),
+    ]
+
+
+def _decisions(report: ReplayReport) -> list[str]:
+    total = max(report.evaluations, 1)
+    rows = sorted(report.counts_by_code.items(), key=lambda item: -item[1])
+    lines = [
+        f"DECISIONS  {report.evaluations:,} evaluations by {', '.join(report.strategies)}: {report.approved:,} approved, "
+        f"{report.packets:,} packets"
+    ]
+    for code, count in rows:
+        bar = "#" * round(24 * count / total)
+        lines.append(f"  {code:<28} {count:>10,} {count / total:>6.1%} {bar:<24} {reason(code).meaning}"[:150])
+    return lines
+
+
+def _book(report: ReplayReport) -> list[str]:
+    first = "" if report.first_mismatch_frame is None else f" (first: frame {report.first_mismatch_frame:,})"
+    return [
+        "BOOK",
+        f"  {report.rows_mirrored:,} rows confirmed by the other token",
+        f"  venue's best price differed in {report.mismatch_before_repair:,} frames{first}, {report.repairs:,} levels "
+        f"trimmed, still different {report.best_mismatch:,}",
+        f"  {report.snapshots:,} whole books, {report.snapshot_differences:,} levels differed from ours",
+    ]
+
+
+def _money(report: ReplayReport) -> list[str]:
+    lines = [
+        f"PAPER TRADING  {report.orders:,} orders, {report.fills:,} fills, {report.expired:,} ended unfilled",
+        f"  equity {report.equity / MICRO:,.2f} pUSD   realised {money(report.realised)} (fees {report.fees / MICRO:,.2f})"
+        f"   unrealised {money(report.unrealised)}",
+    ]
+    for held in report.positions:
+        lines.append(
+            f"  market {held.market} {held.strategy:<12} {held.total / MICRO:>12,.2f} shares of "
+            f"…{held.token_id[-6:]} at {held.average_cost / 1e9:.4f}   unrealised {money(held.unrealised)}"
+        )
+    return lines
+
+
+def _proof(report: ReplayReport) -> list[str]:
+    lines = [f"PROOF  chain {report.chain_head}", f"  inputs {report.input_head}", f"  outputs {report.output_head}"]
+    if report.verdict_code is not None:
+        lines.append(f"  {report.verdict_code}: {report.first_difference or 'every output is the same'}")
+    return lines
