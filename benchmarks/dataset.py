@@ -5,7 +5,7 @@ python -m benchmarks.dataset            writes .cache/bench/one.npy and many.npy
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -54,8 +54,10 @@ def load(name: str, events: int = 0) -> np.ndarray:
         part = made.with_suffix(".part.npy")
         np.save(part, make(name))
         part.replace(made)
-    ev = np.load(made)
-    return ev[:events] if events else ev
+    if events:
+        return np.array(np.load(made, mmap_mode="r")[:events])
+    found: np.ndarray = np.load(made)
+    return found
 
 
 def counted(ev: np.ndarray) -> int:
@@ -182,6 +184,17 @@ class Inputs:
         made["b"][at[jump]] = now[jump]
 
 
+def chunks(ev: np.ndarray, size: int = 65_536) -> Iterator[np.ndarray]:
+    """Stretches of about `size` events that cut no snapshot."""
+    at = 0
+    while at < len(ev):
+        end = min(at + size, len(ev))
+        while end < len(ev) and ev["kind"][end] == SNAPSHOT:
+            end += 1
+        yield ev[at:end]
+        at = end
+
+
 def rows(ev: np.ndarray, tick: int = 100, setup: Sequence[SetupRow] = ()) -> np.ndarray:
     """A whole set as INPUT rows; see `Inputs`.
 
@@ -190,7 +203,8 @@ def rows(ev: np.ndarray, tick: int = 100, setup: Sequence[SetupRow] = ()) -> np.
         tick: Tick of all markets in price units.
         setup: Rows that come first; `facts` makes the usual ones.
     """
-    return Inputs(tick, setup).take(ev)
+    inputs = Inputs(tick, setup)
+    return np.concatenate([inputs.take(chunk) for chunk in chunks(ev)])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What every benchmark script shares: process CPU time, a control, peak memory, the JSON line. Standard library only."""
+"""What every benchmark script shares: CPU time, a control, peak memory, the JSON line; standard library only."""
 
 import gc
 import json

@@ -75,9 +75,8 @@ def judge(goals: Sequence[Goal], lines: Mapping[str, Sequence[Line]]) -> list[di
         found = ratios(lines[goal.fast], lines[goal.slow])
         middle = statistics.median(found)
         word = "" if middle >= goal.floor else "  BELOW THE FLOOR"
-        print(
-            f"{goal.name:52} {middle:>7.2f} {min(found):>7.2f} {max(found):>7.2f} {goal.floor:>6.1f} {goal.aim:>6.1f}{word}"
-        )
+        spread = f"{middle:>7.2f} {min(found):>7.2f} {max(found):>7.2f}"
+        print(f"{goal.name:52} {spread} {goal.floor:>6.1f} {goal.aim:>6.1f}{word}")
         judged.append(goal._asdict() | {"ratio": round(middle, 3), "rounds": [round(r, 3) for r in found]})
     return judged
 

@@ -1,12 +1,14 @@
 """A made-up market, event by event: random orders around a wandering price, compiled.
 
-Makers' distances from the best price follow a recorded sports market: 6 % of their acts are at it, 29 % more than twelve
-ticks away. Trades are ten times as frequent as there, so that every stage has work. Good for ratios between systems. Every draw comes from an integer generator of our own,
-so a seed gives the same bytes with any version of numpy.
+Makers act at all distances from the best price, as in a recorded sports market: one act in ten is at it, one in four
+more than ten ticks away. Trades are ten times as frequent as there, so that every stage has work. Good for ratios
+between systems. Every draw comes from an integer generator of our own, so a seed gives the same bytes with any version
+of numpy.
 """
 
 import math
 from typing import NamedTuple
+
 import numpy as np
 
 from polytraders.kernel.jit import entry, kernel
@@ -42,7 +44,7 @@ class Shape(NamedTuple):
 
 
 @kernel
-def _uniform(seed):  # type: ignore[no-untyped-def]
+def _uniform(seed):
     """Next number in [0, 1) of the splitmix64 sequence whose state is seed[0]."""
     seed[0] += np.uint64(0x9E3779B97F4A7C15)
     z = seed[0]
@@ -53,19 +55,19 @@ def _uniform(seed):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _waiting(seed, mean):  # type: ignore[no-untyped-def]
+def _waiting(seed, mean):
     """An exponential draw."""
     return -mean * math.log(1.0 - _uniform(seed))
 
 
 @kernel
-def _lot(seed, mean):  # type: ignore[no-untyped-def]
+def _lot(seed, mean):
     """A size with two decimals, at least 0.01 shares."""
     return (1 + int(_waiting(seed, mean * 100.0))) * LOT
 
 
 @entry
-def _open_book(seed, held):  # type: ignore[no-untyped-def]
+def _open_book(seed, held):
     """Fill an empty book around a random price. `held[p]` is the size at price p: positive bids, negative asks."""
     middle = 15 + int(_uniform(seed) * 70.0)
     for p in range(1, LEVELS):
@@ -75,7 +77,7 @@ def _open_book(seed, held):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _best(held):  # type: ignore[no-untyped-def]
+def _best(held):
     """Highest bid and lowest ask."""
     bid = ask = 0
     for p in range(1, LEVELS):
@@ -87,7 +89,7 @@ def _best(held):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _change(seed, held, bid, ask, lean):  # type: ignore[no-untyped-def]
+def _change(seed, held, bid, ask, lean):
     """One maker's act: the price whose total changes and its new signed total, or price 0 when nothing fits."""
     up = _uniform(seed) < 0.5 + 0.12 * lean
     sign = 1 if up else -1
@@ -111,7 +113,7 @@ def _change(seed, held, bid, ask, lean):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _put(row, ts, local, market, kind, side, px, qty):  # type: ignore[no-untyped-def]
+def _put(row, ts, local, market, kind, side, px, qty):
     row.ts_exch = ts
     row.ts_local = local
     row.market = market
@@ -122,7 +124,7 @@ def _put(row, ts, local, market, kind, side, px, qty):  # type: ignore[no-untype
 
 
 @entry
-def _simulate(seed, held, clock, fair, market, events, snapshot_every, gap_ns, out):  # type: ignore[no-untyped-def]
+def _simulate(seed, held, clock, fair, market, events, snapshot_every, gap_ns, out):
     """Write `events` more events of one market to `out`; returns rows written. All state is in the arguments."""
     n = 0
     done = 0

@@ -15,6 +15,7 @@ import zstandard
 from apps.eventlog.core.chain import InputChain, OutputChain, chain_head
 from polytraders.contracts import state as s
 from polytraders.contracts.checks import code_of
+from polytraders.contracts.inputs import INPUT
 
 FAULTS: Final = {
     1: "one input had more outputs than the block of outputs holds",
@@ -57,6 +58,8 @@ class Runner:
         rows = max(out_rows, 2 * margin)
         self._out = np.zeros(rows * s.OUT.itemsize, np.uint8)
         self._details = np.zeros(max(rows // 4, 2 * margin) * s.DETAIL.itemsize, np.uint8)
+        # Loads, or compiles, the loop before any clock is looked at.
+        self._run(block, np.zeros(INPUT.itemsize, np.uint8), 0, 0, self._out, self._details)
 
     def feed(self, rows: np.ndarray) -> None:
         """Drive rows, in log order, through the loop.

@@ -23,7 +23,7 @@ END_OF_DATA = 1
 FOREVER_NS = 10**18
 
 
-@njit  # type: ignore[untyped-decorator]
+@njit
 def imbalance(backtest: Any, every: int) -> Any:
     """Wake on each event, read the top of the book, and every `every` wake-ups replace the one order.
 

@@ -90,13 +90,13 @@ def objects(ev: np.ndarray, traded: dict[int, Any]) -> list[Any]:
     return [OrderBookDeltas(group[0].instrument_id, group) if isinstance(group, list) else group for group in made]
 
 
-class ImbalanceConfig(StrategyConfig, frozen=True):  # type: ignore[misc, call-arg]
+class ImbalanceConfig(StrategyConfig, frozen=True):  # type: ignore[call-arg]
     """Wake-ups between two decisions."""
 
     every: int = 1_000
 
 
-class Imbalance(Strategy):  # type: ignore[misc]
+class Imbalance(Strategy):
     """Reads the top of the book at each change, and every so often replaces its one order."""
 
     def __init__(self, config: ImbalanceConfig, traded: list[Any]) -> None:

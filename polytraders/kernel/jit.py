@@ -25,8 +25,11 @@ COMPILED: Final = (
     "polytraders/kernel",
     "polytraders/strategies",
     "polytraders/venues/paper",
+    "polytraders/controlling.py",
+    "polytraders/deciding.py",
     "polytraders/emit.py",
     "polytraders/loop.py",
+    "polytraders/receiving.py",
     "polytraders/trading.py",
     "apps/*/core",
 )

@@ -1,0 +1,83 @@
+"""Inputs that are not about a book or time: facts, limits, settings, kills, rollout, capital, settlement, references."""
+
+from polytraders import trading
+from polytraders.contracts.inputs import Fact, Kind
+from apps.fairvalue.core import reference
+from apps.ledger.core import positions
+from apps.registry.core import facts
+from apps.risk.core import controls
+from polytraders.kernel.jit import cold_part, part
+
+
+@part
+def on_kill(state, e, killed):
+    """A kill takes our orders of its scope off the books at once; a release changes nothing but the flag."""
+    pf = state.portfolio[0]
+    scope = e.price
+    index = e.size
+    controls.set_kill(state, pf, scope, index, killed)
+    if killed == 0:
+        return
+    for market in range(len(state.markets)):
+        mk = state.markets[market]
+        if mk.orders > 0:
+            for strategy in range(len(state.strategies)):
+                if controls.covers(scope, index, market, strategy, mk.cluster, mk.venue):
+                    trading.pull(state, market, strategy)
+
+
+@part
+def on_fact(state, e):
+    """1: a registry fact. A market that changes its cluster takes its exposure with it."""
+    mk = state.markets[e.market]
+    if e.price == Fact.CLUSTER and e.size != mk.cluster:
+        for sign in (-1, 1):
+            cluster = state.clusters[mk.cluster]
+            cluster.exposure += sign * mk.exposure
+            cluster.worst += sign * mk.worst
+            if sign == -1:
+                mk.cluster = e.size
+    facts.apply(mk, e.price, e.size, e.flags)
+    state.portfolio[0].deadline = 0
+
+
+@cold_part
+def on_control(state, e, out):
+    """1, 7, 11: facts, limits, settings, kills, rollout, capital, settlement, reference prices, proof of life."""
+    pf = state.portfolio[0]
+    kind = int(e.kind)
+    if kind == Kind.FACT:
+        on_fact(state, e)
+    elif kind == Kind.ALIVE:
+        state.connections[e.b].alive_ts = pf.now
+    elif kind == Kind.WITNESS:
+        state.markets[e.market].witness_ts = pf.now
+    elif kind == Kind.REFERENCE:
+        reference.note(state.references[e.market], state.reference_ring[e.market], e.price, pf.now)
+    elif kind == Kind.LIMIT:
+        controls.set_limit(state.limits[0], e.price, e.size)
+        pf.deadline = 0
+    elif kind == Kind.PARAM:
+        state.param_bits[e.market, e.price] = e.size
+    elif kind == Kind.SETTING:
+        controls.set_setting(state.strategies[e.market], e.price, e.size)
+    elif kind == Kind.KILL:
+        on_kill(state, e, 1)
+    elif kind == Kind.RELEASE:
+        on_kill(state, e, 0)
+    elif kind == Kind.ROLLOUT:
+        state.strategies[e.market].stage = e.size
+    elif kind == Kind.CAPITAL:
+        pf.cash += e.size
+        pf.deposited += e.size
+        pf.high_day += e.size
+        pf.high_week += e.size
+        positions.follow(pf)
+    elif kind == Kind.RESOLVED:
+        trading.settle(state, out, e.market, e.size)
+    elif kind == Kind.FLATTEN:
+        controls.set_flatten(state, pf, e.price, e.size, e.a)
+    elif kind == Kind.VENUE:
+        state.venues[e.price].allowed = e.size
+    elif kind == Kind.CLOCK:
+        pf.synthetic = e.a

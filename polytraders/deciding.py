@@ -1,0 +1,221 @@
+"""Stages 5 to 8 for one strategy in one market: what it would trade, what the gate says, what becomes of it."""
+
+from typing import NamedTuple
+
+from polytraders import emit, trading
+from polytraders.contracts import checks as c
+from polytraders.contracts import state as s
+from polytraders.contracts.inputs import DOWN, NANO, NO, PRICE_UNIT, UP, YES
+from polytraders.contracts.state import APPROVAL, BOOK_OK, BUY, NONE, PACKET, SELL
+from apps.execution.core import fill as fills
+from apps.execution.core import walk
+from apps.fairvalue.core import uncertainty
+from apps.ledger.core import positions
+from apps.registry.core import instruments
+from apps.risk.core import checks, edge, gate, sizing
+from polytraders.kernel.jit import cold_part, part
+from polytraders.strategies import roster
+from polytraders.strategies.proposal import Proposal
+
+MINUTE_NS = 60 * NANO
+
+
+class Here(NamedTuple):
+    """One market at one moment, with everything that a decision about it reads."""
+
+    pf: object  # PORTFOLIO
+    lim: object  # LIMITS
+    mk: object  # MARKET
+    cluster: object  # CLUSTER of the market
+    venue: object  # VENUE of the market
+    market: int
+    now: int
+    readable: bool  # the book is valid and has two sides
+
+
+@part
+def is_readable(mk):
+    """Whether the book is valid and has two sides."""
+    return mk.state == BOOK_OK and mk.bid_px != NONE and mk.ask_px != NONE
+
+
+@part
+def no_trade(waits):
+    """What there is to judge when there is no book to read: nothing that any check could approve."""
+    return checks.Trade(
+        UP, BUY, YES, 0, 0, 0, 0, 0, 0, 0, 0, edge.NO_EDGE, 0, NONE, 0, 0, 0, 0, 0, 0, waits
+    )  # fmt: skip
+
+
+@part
+def is_flattening(h, strat):
+    """Whether a flatten command covers the strategy in this market."""
+    return h.pf.flatten | h.venue.flatten | h.cluster.flatten | h.mk.flatten | strat.flatten
+
+
+@part
+def direct(h, strat, pair, p_hat):
+    """(direction, action, outcome): the side that the forecast favours; what is held against it is sold first."""
+    if is_flattening(h, strat) != 0:
+        direction = DOWN if pair.qty_yes > 0 else UP
+    else:
+        direction = UP if p_hat * (2 * PRICE_UNIT) >= h.mk.mid2 else DOWN
+    against = NO if direction == UP else YES
+    if positions.held(pair, against) >= max(h.mk.min_size, sizing.LOT):
+        return direction, SELL, against
+    return direction, BUY, positions.opposite(against)
+
+
+@part
+def purchase_caps(h, strat, x, edge_nano, own_nano, unit_cost, filled, maker):
+    """(strategy, liquidity, portfolio) caps of a purchase, 1e-6 shares."""
+    capital = h.pf.cash - h.pf.reserved + h.pf.exposure
+    strategy_cap = sizing.strategy_cap(
+        strat.size, edge_nano, own_nano, strat.kelly_ppm, strat.volatility_target_ppm, x[s.VOLATILITY_5M], capital
+    )
+    liquidity_cap = filled if maker != 0 else sizing.liquidity_cap(filled, h.lim.liquidity_take_ppm_max)
+    left = checks.room(h.pf, h.mk, h.cluster, strat, h.lim)
+    # The exact cap costs two divisions, and most of the time there is plenty of room.
+    if left > 0 and strategy_cap * 1e-9 * unit_cost + 1.0 < left:
+        return strategy_cap, liquidity_cap, strategy_cap
+    return strategy_cap, liquidity_cap, sizing.affordable(left, unit_cost)
+
+
+@part
+def consider(state, h, strategy, ranking):
+    """5 fair value, 6 execution estimate, and the trade that a strategy would make of them."""
+    strat = state.strategies[strategy]
+    pair = state.pairs[h.market, strategy]
+    x = state.features
+    waits = 0 if ranking or strat.immediate != 0 else 1
+    if not h.readable:
+        return no_trade(waits), Proposal(0.0, 0.0, 1.0, 0, 0, 0)
+    # 5. Fair value: p_hat and its band.
+    p = roster.propose(strat.model, x, state.params[strategy], h.mk, state.references, h.now)
+    flattening = is_flattening(h, strat)
+    direction, action, outcome = direct(h, strat, pair, p.p_hat)
+    # 6. Execution estimate: q_exec and fees.
+    maker = strat.maker if flattening == 0 else 0
+    wish = strat.size if action == BUY else sizing.floor_lot(min(strat.size, positions.held(pair, outcome)))
+    if flattening != 0 and action == SELL:
+        wish = sizing.floor_lot(positions.held(pair, outcome))
+    if maker != 0:
+        est = walk.rest(h.mk, direction, wish)
+    else:
+        est = walk.take(h.mk, state.levels[h.market], state.taken[h.market], direction, wish)
+    # 7. The terms of net_edge, as integers, each rounded against us.
+    p_nano = edge.nano(direction, p.p_hat)
+    gain = edge.net_edge(direction, p_nano, est.q_exec, est.fee, p.buffer) if est.filled > 0 else edge.NO_EDGE
+    own = est.q_exec if outcome == YES else NANO - est.q_exec
+    unit_cost = own + max(est.fee, h.mk.fee_rate * 250)
+    if action == BUY:
+        strategy_cap, liquidity_cap, portfolio_cap = purchase_caps(h, strat, x, gain, own, unit_cost, est.filled, maker)
+    else:
+        strategy_cap, liquidity_cap, portfolio_cap = wish, est.filled, positions.held(pair, outcome)
+    size = sizing.floor_lot(min(strategy_cap, liquidity_cap, portfolio_cap))
+    opinion = p.opinion if uncertainty.is_opinion(p.p_hat, p.lower, p.upper) else 0
+    complete = uncertainty.completeness_ppm(strat.windows, x[s.COMPLETE_60S], x[s.COMPLETE_5M], x[s.COMPLETE_1H])
+    trade = checks.Trade(
+        direction, action, outcome, complete, opinion, p.reference_age_ms, uncertainty.band_nano(p.lower, p.upper), p_nano, est.q_exec,
+        est.fee, p.buffer, gain, est.filled, est.worst_px, strategy_cap, liquidity_cap, portfolio_cap, size,
+        sizing.smallest_cost(max(h.mk.min_size, sizing.LOT), unit_cost), int(flattening != 0), waits,
+    )  # fmt: skip
+    return trade, p
+
+
+@part
+def vote(detail, state, h, strategy, trade):
+    """Every check about one strategy's trade."""
+    strat = state.strategies[strategy]
+    pair = state.pairs[h.market, strategy]
+    own_orders = 0
+    if h.mk.orders > 0 and strat.maker == 0:
+        pairs = state.pairs[h.market]
+        own_orders = checks.meets_own(pairs, len(pairs), strategy, trade.direction, trade.worst_px)
+    orders = strat.orders if strat.minute == h.now // MINUTE_NS else 0
+    flattening = is_flattening(h, strat)
+    return gate.pair_votes(
+        detail, h.pf, h.mk, pair, h.cluster, strat, h.lim, trade, flattening, own_orders, orders
+    )
+
+
+@part
+def vote_market(detail, state, h):
+    """Every check that is the same for all strategies of a market."""
+    alive = state.connections[h.mk.connection].alive_ts
+    witness = alive if h.pf.synthetic != 0 else h.mk.witness_ts
+    stale = checks.stale_ts(h.mk, alive, witness)
+    missing = instruments.missing(h.mk)
+    return gate.market_votes(detail, h.pf, h.mk, h.cluster, h.venue, h.lim, missing, stale, h.now)
+
+
+@part
+def write_detail(state, h, strategy, trade, p, details):
+    """The packet's numbers: the same checks once more, this time with their values and limits."""
+    strat = state.strategies[strategy]
+    pair = state.pairs[h.market, strategy]
+    mk = h.mk
+    d = details[emit.detail_row(h.pf, details)]
+    vote_market(d, state, h)
+    vote(d, state, h, strategy, trade)
+    down = trade.outcome == NO
+    d.p_hat = p.p_hat
+    d.lower = p.lower
+    d.upper = p.upper
+    d.buffer = trade.buffer
+    d.q_exec = NANO - trade.q_exec if down else trade.q_exec
+    d.p_own = NANO - trade.p_hat if down else trade.p_hat
+    d.fee = trade.fee
+    d.net_edge = trade.edge
+    d.filled = trade.filled
+    d.strategy_cap = trade.strategy_cap
+    d.liquidity_cap = trade.liquidity_cap
+    d.portfolio_cap = trade.portfolio_cap
+    d.slippage = walk.slippage(trade.direction, trade.q_exec, mk.mid2) if trade.filled > 0 else 0
+    d.wish = strat.size
+    delay = fills.delay_ms(mk, h.lim.order_latency_ms, strat.maker)
+    d.p_fill, d.fill_ms = fills.predict(
+        mk, state.levels[h.market], trade.direction, strat.maker, trade.filled, strat.size, strat.rest_ms, delay
+    )
+    d.valid_ms = fills.VALID_MS
+    d.warnings = fills.warnings(mk, trade.filled, strat.size)
+    d.quality = mk.state
+    d.book_row_ts = mk.row_ts
+    d.best_bid = mk.bid_px
+    d.best_ask = mk.ask_px
+    d.reference = state.references[mk.reference].price if mk.reference != NONE else NONE
+    d.position = pair.qty_yes - pair.qty_no
+    for feature in range(len(state.features)):
+        d.features[feature] = state.features[feature]
+
+
+@cold_part
+def conclude(state, h, strategy, trade, p, counted, out, details):
+    """A new verdict: its packet, and for an approval the order (8) with its capital held (9)."""
+    pair = state.pairs[h.market, strategy]
+    kind = APPROVAL if gate.approves(counted) else PACKET
+    at = emit.verdict(h.pf, out, kind, pair, h.market, strategy, counted, trade.action, trade.outcome)
+    write_detail(state, h, strategy, trade, p, details)
+    pair.candidate = int(counted == 1 << c.RANK)
+    h.pf.candidates += pair.candidate
+    if kind == APPROVAL:
+        trading.place(h.pf, h.lim, h.mk, h.cluster, state.strategies[strategy], pair, trade)
+        emit.approval(out[at], pair, positions.own_price(trade.outcome, trade.worst_px))
+
+
+@part
+def judge(state, h, strategy, ranking, out, details):
+    """Stages 5 to 9 for one strategy in one market."""
+    trade, p = consider(state, h, strategy, ranking)
+    counted = gate.decide(h.mk.votes | vote(None, state, h, strategy, trade), trade.action)
+    pair = state.pairs[h.market, strategy]
+    h.pf.evaluations += 1
+    if counted == pair.votes and counted != 0 and trade.action == pair.action and trade.outcome == pair.outcome:
+        pair.repeats += 1
+        if h.now - pair.packet_ts >= MINUTE_NS:
+            emit.counts(h.pf, out, pair, h.market, strategy)
+        if counted == 1 << c.RANK and pair.candidate == 0:
+            pair.candidate = 1
+            h.pf.candidates += 1
+    else:
+        conclude(state, h, strategy, trade, p, counted, out, details)

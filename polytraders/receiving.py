@@ -1,0 +1,87 @@
+"""Stage 2 at work: what a row does to its market's book, and what that means for windows and paper orders."""
+
+from polytraders import emit, trading
+from polytraders.contracts.inputs import Flag, Kind
+from polytraders.contracts.state import BOOK_OK, NONE
+from apps.ingest.core import book, intake
+from apps.signals.core import windows
+from polytraders.kernel.jit import cold_part, part
+from polytraders.venues.paper import venue as paper
+
+RING_FULL = 2
+"""`pf.fault`: a window could not hold its seconds. Cannot happen by construction; checked all the same."""
+
+
+@cold_part
+def lose(state, out, market, why):
+    """The market's book may be wrong from here on."""
+    mk = state.markets[market]
+    if intake.lose(mk, why):
+        windows.note_lost(mk, state.ring[market], state.portfolio[0].now)
+        emit.book(state.portfolio[0], out, mk, market)
+
+
+@part
+def told_level(state, mk, market, e, out):
+    """2: one level. The frame's last row of a market also tells the venue's own best prices."""
+    side = int(e.side)
+    levels = state.levels[market]
+    if mk.state != BOOK_OK:
+        return
+    if mk.taken > 0:
+        paper_told(state, mk, market, side, e.price, e.size)
+    if mk.orders > 0:
+        trading.displayed(state, market, side, e.price, e.size)
+    status = book.apply(mk, levels, state.overflow[market], state.staged, side, e.price, e.size)
+    if status != book.OK:
+        lose(state, out, market, intake.reason_of(status))
+    elif e.flags & Flag.BEST and not book.agrees(mk, e.a, e.b):
+        pf = state.portfolio[0]
+        why = intake.told_best(mk, pf, levels, state.overflow[market], state.staged, e.a, e.b, e.frame)
+        if why != 0:
+            lose(state, out, market, why)
+
+
+@cold_part
+def paper_told(state, mk, market, side, price, size):
+    """8, paper: a level's new total bounds what our takers can have had of it."""
+    slot = paper.slot_of(mk, side, price)
+    if slot != NONE:
+        paper.told(mk, state.taken[market], side, slot, size)
+
+
+@cold_part
+def told_snapshot(state, mk, market, e, out):
+    """2: a whole book, applied as one unit."""
+    kind = int(e.kind)
+    if kind == Kind.SNAP_OPEN:
+        intake.open_snapshot(mk, e.flags, e.a)
+    elif kind == Kind.SNAP_LEVEL:
+        intake.stage_level(mk, state.staged, int(e.side), e.price, e.size)
+    else:
+        was_valid = mk.state == BOOK_OK
+        levels = state.levels[market]
+        base = mk.bid_base + mk.ask_base
+        why = intake.close_snapshot(mk, levels, state.overflow[market], state.staged, e.flags)
+        if why != 0:
+            lose(state, out, market, why)
+        elif not was_valid:
+            if not windows.note_found(mk, state.ring[market], state.portfolio[0].now):
+                state.portfolio[0].fault = RING_FULL
+            emit.book(state.portfolio[0], out, mk, market)
+        if mk.taken > 0:
+            if mk.bid_base + mk.ask_base == base:
+                paper.keep(mk, levels, state.taken[market])
+            else:
+                paper.forget(mk, state.taken[market])
+
+
+@cold_part
+def told_tick(state, mk, market, tick, out):
+    """2: the market's grid from now on."""
+    if tick == mk.tick:
+        return
+    paper.forget(mk, state.taken[market])
+    status = book.change_tick(mk, state.levels[market], state.overflow[market], state.staged, tick)
+    if status != book.OK:
+        lose(state, out, market, intake.TICK_CHANGED)
