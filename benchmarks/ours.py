@@ -18,7 +18,7 @@ from polytraders.contracts.state import DETAIL, OUT, Sizes
 from polytraders.kernel.block import new_block, views
 
 BLOCK_ROWS = 65_536
-OUT_ROWS = 16_384
+OUT_ROWS = 6_144
 
 
 class Runner:

@@ -58,10 +58,10 @@ def _logit(weights: dict[int, float], bias: float) -> dict[int, float]:
     """Parameters of a logistic model: the market's own log odds, a standing view, and what the weights add to it."""
     params = {logit.BIAS: bias, logit.LOG_ODDS_WEIGHT: 1.0, logit.KAPPA: 0.5, logit.KNOTS: float(KNOTS)}
     for feature in range(s.N_FEATURES):
-        params[logit.SCALES + feature] = 1.0
+        params[logit.INVERSES + feature] = 1.0
     for feature, weight in weights.items():
         params[logit.WEIGHTS + feature] = weight
-        params[logit.SCALES + feature] = 1_000.0 if s.BUY_60S <= feature <= s.SELL_1H else 1.0
+        params[logit.INVERSES + feature] = 0.001 if s.BUY_60S <= feature <= s.SELL_1H else 1.0
     return params | {logit.TABLE + at: value for at, value in enumerate(_table().flat().tolist())}
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from polytraders.contracts.replay import ReplayReport
     from polytraders.replaying import Plan, Replay
 
 OK, REGRESSION, UNUSABLE = 0, 1, 2
@@ -130,7 +129,8 @@ def progress(run: "Replay") -> "Callable[[Replay], None] | None":
         done = min(now.capture.read_bytes / size, 1.0)
         bar = "#" * int(done * 24)
         line = (
-            f"[{bar:<24}] {done:4.0%}  {now.capture.frames:>9,} frames  {now.runner.inputs.rows / seconds:>9,.0f} inputs/s"
+            f"[{bar:<24}] {done:4.0%}  {now.capture.frames:>9,} frames"
+            f"  {now.runner.inputs.rows / seconds:>9,.0f} inputs/s"
             f"  {int(portfolio['approvals']):>5} approved  {int(portfolio['fills']):>5} fills"
         )
         print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)

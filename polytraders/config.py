@@ -1,7 +1,7 @@
 """Files that people write: registry, strategy templates, limits. Read strictly, turned into input rows.
 
-Everything that can change a decision enters the loop as an input, so a replay sees the value in force then. A mistake is a
-ConfigError with GOV_CONFIG_INVALID, the file and the field; nothing is half applied.
+Everything that can change a decision enters the loop as an input, so a replay sees the value in force then. A mistake
+is a ConfigError with GOV_CONFIG_INVALID, the file and the field; nothing is half applied.
 """
 
 import datetime as dt
@@ -14,12 +14,20 @@ import msgspec
 
 from polytraders.contracts.inputs import NANO, PRICE_UNIT, SIZE_MAX, SIZE_UNIT, Fact, Flag, Kind, Setting, Stage
 from polytraders.contracts.state import LIMITS, PARAMS
+from polytraders.strategies import parameters
 
 ROOT: Final = Path(__file__).resolve().parent
 LIMITS_FILE: Final = ROOT / "limits.toml"
 STRATEGIES: Final = ROOT / "strategies"
 PPM: Final = 1_000_000
 MS: Final = 1_000
+DAY_MS: Final = 86_400_000
+DAYS_MAX: Final = 366
+LIMIT_MAX: Final = 10**15
+CLOSE_MAX: Final = 2**62
+"""Times end in the year 2262; this is the year 2116, so that a margin can be added to it."""
+REFERENCES_MAX: Final = 2
+"""References that a block has room for."""
 
 Row = tuple[int, int, int, int, int, int, int, int]
 """(kind, side, flags, market, price, size, a, b): a control row before it has a number and a time."""
@@ -107,7 +115,7 @@ def _read(path: Path, kind: Any) -> Any:
         return msgspec.toml.decode(path.read_bytes(), type=kind, strict=True)
     except OSError as error:
         raise ConfigError(f"{path.name}: cannot be read ({error.strerror})") from error
-    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+    except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path.name}: {error}") from error
 
 
@@ -132,9 +140,17 @@ def load_limits(path: Path = LIMITS_FILE) -> dict[str, Limit]:
     names = LIMITS.names or ()
     if tuple(limits) != names:
         raise ConfigError(f"{path.name}: tables must be exactly {', '.join(names)}, in this order")
-    if any(limit.value < 0 for limit in limits.values()):
-        raise ConfigError(f"{path.name}: a limit is negative")
+    for name, limit in limits.items():
+        if not 0 <= limit.value <= _limit_most(name):
+            raise ConfigError(f"{path.name}: {name} is negative or above {_limit_most(name):,}")
     return limits
+
+
+def _limit_most(name: str) -> int:
+    """Above this no limit means anything, and sums of it might not fit into an integer."""
+    if "_ms" in name:
+        return DAYS_MAX * DAY_MS
+    return 10 * PPM if "_ppm" in name else LIMIT_MAX
 
 
 def limit_rows(limits: dict[str, Limit]) -> list[Row]:
@@ -165,11 +181,19 @@ def cluster_names(registry: Registry) -> tuple[str, ...]:
 
 def fact_rows(index: int, market: RegistryMarket, clusters: tuple[str, ...], synced_ts: int, where: str) -> list[Row]:
     """FACT inputs of one market, all marked as assumed: a person wrote them, no venue confirmed them."""
-    close = market.close_time
-    if close.tzinfo is None:
+    if market.close_time.tzinfo is None:
         raise ConfigError(f"{where}: close_time of {market.id} has no time zone")
-    if not 0 <= market.taker_delay_ms <= 60_000 or not 0 <= market.fee_bps <= 10_000:
-        raise ConfigError(f"{where}: taker_delay_ms or fee_bps of {market.id} is out of range")
+    close_ts = int(market.close_time.timestamp()) * NANO
+    ranges = {
+        "taker_delay_ms": (0, market.taker_delay_ms, 60_000),
+        "fee_bps": (0, market.fee_bps, 10_000),
+        "gap_p999_ms": (0, market.gap_p999_ms, DAY_MS),
+        "reference": (-1, market.reference, REFERENCES_MAX - 1),
+        "close_time": (0, close_ts, CLOSE_MAX),
+    }
+    for name, (least, value, most) in ranges.items():
+        if not least <= value <= most:
+            raise ConfigError(f"{where}: {name} of {market.id} is out of range")
     values = {
         Fact.VENUE: 0,
         Fact.MIN_SIZE: _scaled(market.min_size, SIZE_UNIT, f"{where}: min_size"),
@@ -177,7 +201,7 @@ def fact_rows(index: int, market: RegistryMarket, clusters: tuple[str, ...], syn
         Fact.FEE_EXPONENT: _scaled(market.fee.exponent, MS, f"{where}: fee.exponent", 10 * MS),
         Fact.FEE_TAKER_ONLY: int(market.fee.taker_only),
         Fact.TAKER_DELAY_MS: market.taker_delay_ms,
-        Fact.CLOSE_TS: int(close.timestamp()) * NANO,
+        Fact.CLOSE_TS: close_ts,
         Fact.CLUSTER: clusters.index(market.cluster),
         Fact.NEG_RISK: int(market.neg_risk),
         Fact.FEE_BPS: market.fee_bps,
@@ -197,8 +221,6 @@ def load_strategy(path: Path) -> Strategy:
     Raises:
         ConfigError: Not of this form, or a parameter that its model does not have.
     """
-    from polytraders.strategies import parameters
-
     if not path.suffix and not path.exists():
         path = STRATEGIES / f"{path.name}.toml"
     template: Template = _read(path, Template)
@@ -212,8 +234,8 @@ def load_strategy(path: Path) -> Strategy:
     if template.stage not in stages:
         raise ConfigError(f"{where}: stage is one of {', '.join(stages)}")
     try:
-        model = parameters.MODELS.index(template.model)
         params = parameters.layout(template.model, template.parameters)
+        model = parameters.MODELS.index(template.model)
     except ValueError as error:
         raise ConfigError(f"{where}: {error}") from error
     settings = {
@@ -230,8 +252,8 @@ def load_strategy(path: Path) -> Strategy:
         Setting.COLLAR: _scaled(template.collar, PRICE_UNIT, f"{where}: collar", PRICE_UNIT),
         Setting.BAND_MAX: _scaled(template.band_max, NANO, f"{where}: band_max", NANO),
     }
-    if template.rest_ms < 0 or settings[Setting.SIZE] == 0:
-        raise ConfigError(f"{where}: size must be positive and rest_ms not negative")
+    if not 0 <= template.rest_ms <= DAY_MS or settings[Setting.SIZE] == 0:
+        raise ConfigError(f"{where}: size must be positive and rest_ms between 0 and a day")
     ordered = tuple(settings[setting] for setting in Setting)
     return Strategy(template.name, template.model, ordered, params, stages[template.stage])
 

@@ -38,7 +38,7 @@ def on_fact(state, e):
             if sign == -1:
                 mk.cluster = e.size
     facts.apply(mk, e.price, e.size, e.flags)
-    state.portfolio[0].deadline = 0
+    trading.due(state, e.market, 0)
 
 
 @cold_part
@@ -56,7 +56,8 @@ def on_control(state, e, out):
         reference.note(state.references[e.market], state.reference_ring[e.market], e.price, pf.now)
     elif kind == Kind.LIMIT:
         controls.set_limit(state.limits[0], e.price, e.size)
-        pf.deadline = 0
+        for market in range(len(state.markets)):
+            trading.due(state, market, 0)
     elif kind == Kind.PARAM:
         state.param_bits[e.market, e.price] = e.size
     elif kind == Kind.SETTING:

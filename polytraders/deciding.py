@@ -13,11 +13,13 @@ from apps.fairvalue.core import uncertainty
 from apps.ledger.core import positions
 from apps.registry.core import instruments
 from apps.risk.core import checks, edge, gate, sizing
-from polytraders.kernel.jit import cold_part, part
+from polytraders.kernel.jit import cold_part, merged, part
 from polytraders.strategies import roster
 from polytraders.strategies.proposal import Proposal
 
 MINUTE_NS = 60 * NANO
+WAIT = 1 << c.RANK
+"""The votes of a trade that only waits for the ranking."""
 
 
 class Here(NamedTuple):
@@ -74,9 +76,9 @@ def purchase_caps(h, strat, x, edge_nano, own_nano, unit_cost, filled, maker):
         strat.size, edge_nano, own_nano, strat.kelly_ppm, strat.volatility_target_ppm, x[s.VOLATILITY_5M], capital
     )
     liquidity_cap = filled if maker != 0 else sizing.liquidity_cap(filled, h.lim.liquidity_take_ppm_max)
-    left = checks.room(h.pf, h.mk, h.cluster, strat, h.lim)
+    left = checks.room(h.pf, h.mk, h.cluster, strat, h.lim) - sizing.ROUNDING
     # The exact cap costs two divisions, and most of the time there is plenty of room.
-    if left > 0 and strategy_cap * 1e-9 * unit_cost + 1.0 < left:
+    if left > 0 and strategy_cap * 1e-9 * unit_cost < left:
         return strategy_cap, liquidity_cap, strategy_cap
     return strategy_cap, liquidity_cap, sizing.affordable(left, unit_cost)
 
@@ -86,7 +88,7 @@ def consider(state, h, strategy, ranking):
     """5 fair value, 6 execution estimate, and the trade that a strategy would make of them."""
     strat = state.strategies[strategy]
     pair = state.pairs[h.market, strategy]
-    x = state.features
+    x = state.features[h.market]
     waits = 0 if ranking or strat.immediate != 0 else 1
     if not h.readable:
         return no_trade(waits), Proposal(0.0, 0.0, 1.0, 0, 0, 0)
@@ -107,7 +109,7 @@ def consider(state, h, strategy, ranking):
     p_nano = edge.nano(direction, p.p_hat)
     gain = edge.net_edge(direction, p_nano, est.q_exec, est.fee, p.buffer) if est.filled > 0 else edge.NO_EDGE
     own = est.q_exec if outcome == YES else NANO - est.q_exec
-    unit_cost = own + max(est.fee, h.mk.fee_rate * 250)
+    unit_cost = positions.unit_hold(h.mk, outcome, est.worst_px)
     if action == BUY:
         strategy_cap, liquidity_cap, portfolio_cap = purchase_caps(h, strat, x, gain, own, unit_cost, est.filled, maker)
     else:
@@ -185,8 +187,18 @@ def write_detail(state, h, strategy, trade, p, details):
     d.best_ask = mk.ask_px
     d.reference = state.references[mk.reference].price if mk.reference != NONE else NONE
     d.position = pair.qty_yes - pair.qty_no
-    for feature in range(len(state.features)):
-        d.features[feature] = state.features[feature]
+    for feature in range(s.N_FEATURES):
+        d.features[feature] = state.features[h.market, feature]
+
+
+@part
+def await_rank(state, h, strategy):
+    """Put a pair on the list for the ranking at the next TICK, once."""
+    pair = state.pairs[h.market, strategy]
+    if pair.candidate == 0:
+        pair.candidate = 1
+        state.candidates[h.pf.candidates] = h.market * len(state.strategies) + strategy
+        h.pf.candidates += 1
 
 
 @cold_part
@@ -196,14 +208,15 @@ def conclude(state, h, strategy, trade, p, counted, out, details):
     kind = APPROVAL if gate.approves(counted) else PACKET
     at = emit.verdict(h.pf, out, kind, pair, h.market, strategy, counted, trade.action, trade.outcome)
     write_detail(state, h, strategy, trade, p, details)
-    pair.candidate = int(counted == 1 << c.RANK)
-    h.pf.candidates += pair.candidate
+    if counted == WAIT:
+        await_rank(state, h, strategy)
     if kind == APPROVAL:
         trading.place(h.pf, h.lim, h.mk, h.cluster, state.strategies[strategy], pair, trade)
+        trading.due(state, h.market, pair.order_arrive_ts)
         emit.approval(out[at], pair, positions.own_price(trade.outcome, trade.worst_px))
 
 
-@part
+@merged
 def judge(state, h, strategy, ranking, out, details):
     """Stages 5 to 9 for one strategy in one market."""
     trade, p = consider(state, h, strategy, ranking)
@@ -212,10 +225,7 @@ def judge(state, h, strategy, ranking, out, details):
     h.pf.evaluations += 1
     if counted == pair.votes and counted != 0 and trade.action == pair.action and trade.outcome == pair.outcome:
         pair.repeats += 1
-        if h.now - pair.packet_ts >= MINUTE_NS:
-            emit.counts(h.pf, out, pair, h.market, strategy)
-        if counted == 1 << c.RANK and pair.candidate == 0:
-            pair.candidate = 1
-            h.pf.candidates += 1
+        if counted == WAIT and pair.candidate == 0:
+            await_rank(state, h, strategy)
     else:
         conclude(state, h, strategy, trade, p, counted, out, details)

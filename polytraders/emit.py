@@ -1,6 +1,6 @@
 """Output rows: what the loop says about itself. Written here only, so that every row is whole and in order."""
 
-from polytraders.contracts.checks import APPROVED, N_CHECKS
+from polytraders.contracts.checks import APPROVED
 from polytraders.contracts.state import BOOK, BUY, COUNTS, DONE, FILL, NONE, SETTLED
 from polytraders.kernel.jit import cold_part, part
 
@@ -61,16 +61,23 @@ def count_off(o, pair):
     pair.repeats = 0
 
 
-@cold_part
+@part
 def counts(pf, out, pair, market, strategy):
-    """The same verdict for a minute: how often."""
+    """How often one verdict has been given."""
     o = out[row(pf, out, COUNTS, market, strategy)]
     o.first = pair.first
     o.votes = pair.votes
     o.action = pair.action
     o.outcome = pair.outcome
     count_off(o, pair)
-    pair.packet_ts = pf.now
+
+
+@cold_part
+def minute(pf, out, pairs, market):
+    """Once a minute: how often each strategy's verdict has been given since it was last told."""
+    for strategy in range(len(pairs)):
+        if pairs[strategy].repeats > 0:
+            counts(pf, out, pairs[strategy], market, strategy)
 
 
 @part
@@ -84,7 +91,6 @@ def verdict(pf, out, kind, pair, market, strategy, counted, action, outcome):
     pair.action = action
     pair.outcome = outcome
     pair.repeats = 1
-    pair.packet_ts = pf.now
     pair.packets += 1
     pf.packets += 1
     o.first = pair.first
@@ -103,10 +109,6 @@ def detail_row(pf, details):
         pf.fault = OUT_FULL
         at = len(details) - 1
     pf.details = at + 1
-    d = details[at]
-    for check in range(N_CHECKS):
-        d.values[check] = 0
-        d.limits[check] = 0
     return at
 
 
@@ -155,9 +157,10 @@ def book(pf, out, mk, market):
 
 
 @part
-def settled(pf, out, market, strategy, outcome, size, money):
-    """A resolved market paid out a position."""
+def settled(pf, out, market, strategy, outcome, size, money, reason):
+    """A resolved market paid out a position; with a `reason` it did not, and nothing was booked."""
     o = out[row(pf, out, SETTLED, market, strategy)]
+    o.first = reason
     o.outcome = outcome
     o.size = size
     o.money = money

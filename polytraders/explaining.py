@@ -5,7 +5,8 @@ from typing import NamedTuple
 import numpy as np
 
 from polytraders.contracts import state as s
-from polytraders.contracts.inputs import INPUT, Kind
+from polytraders.contracts.inputs import Kind
+from polytraders.explain import explain
 from polytraders.replaying import Replay
 
 
@@ -33,8 +34,6 @@ def explained(run: Replay, in_seq: int) -> Explained:
 
 
 def _at(run: Replay, row: np.ndarray) -> Explained:
-    from polytraders.explain import explain
-
     market = int(row["market"][0])
     if market >= 0:
         # No verdict compares equal to this, so each strategy's next one is told in full.
@@ -43,7 +42,9 @@ def _at(run: Replay, row: np.ndarray) -> Explained:
     outs, details = run.runner.outs(), run.runner.details()
     head = describe(row[0])
     made = [
-        explain(run.packet(out, details[out["detail"]])) for out in outs if out["kind"] in (s.PACKET, s.APPROVAL)
+        explain(run.packet(out, details[out["detail"]]), run.names)
+        for out in outs
+        if out["kind"] in (s.PACKET, s.APPROVAL)
     ]
     if not made:
         return Explained(f"{head}\nNo decision was made at this input.", False)
@@ -52,7 +53,6 @@ def _at(run: Replay, row: np.ndarray) -> Explained:
 
 def describe(row: np.void) -> str:
     """One input row in words."""
-    assert row.dtype == INPUT
     kind = Kind(int(row["kind"])).name
     where = f", market {int(row['market'])}" if row["market"] >= 0 else ""
     frame = f", frame {int(row['frame']):,}" if row["frame"] >= 0 else ""

@@ -8,7 +8,7 @@ It is a pure function of its inputs; no clock, no random number, no network, no 
 watch it from outside.
 """
 
-from polytraders import controlling, deciding, receiving, trading
+from polytraders import controlling, deciding, emit, receiving, trading
 from polytraders.contracts import checks as c
 from polytraders.contracts.inputs import Flag, Kind
 from polytraders.contracts.state import BOOK_OK, NO_ORDER, NONE
@@ -17,10 +17,12 @@ from apps.ledger.core import positions
 from apps.risk.core import checks, gate
 from apps.signals.core import features, windows
 from polytraders.kernel.block import open_rows, open_state
-from polytraders.kernel.jit import cold_part, entry, part
+from polytraders.kernel.jit import cold_part, entry, merged, part
 
 MS_NS = 1_000_000
 FOREVER = 1 << 62
+WORD = 0
+FAILED = -1e18
 
 PULL = (
     1 << c.KILL_GLOBAL | 1 << c.KILL_VENUE | 1 << c.KILL_CLUSTER | 1 << c.KILL_MARKET | 1 << c.MARKET_HALT
@@ -32,7 +34,7 @@ PULL = (
 # --- 4 to 9: one market ----------------------------------------------------------------------------------------------
 
 
-@part
+@merged
 def evaluate(state, market, out, details):
     """4 signals, then every strategy's decision on a market."""
     mk = state.markets[market]
@@ -42,13 +44,16 @@ def evaluate(state, market, out, details):
     votes = deciding.vote_market(None, state, h)
     if votes != mk.votes:
         mk.votes = votes
-        h.pf.deadline = min(h.pf.deadline, h.now)
+        trading.due(state, market, h.now)
     if mk.orders > 0 and votes & PULL:
         trading.pull_market(state, market)
     if h.readable:
-        features.write(mk, state.levels[market], state.features, h.now)
+        features.write(mk, state.levels[market], state.features[market], h.now)
     else:
-        features.blank(state.features)
+        features.blank(mk, state.features[market])
+    if h.now >= mk.minute_ts:
+        mk.minute_ts = h.now + deciding.MINUTE_NS
+        emit.minute(h.pf, out, state.pairs[market], market)
     for strategy in range(len(state.strategies)):
         deciding.judge(state, h, strategy, False, out, details)
     mk.visited_ts = h.now
@@ -61,7 +66,7 @@ def visit(state, market, out, details):
     now = state.portfolio[0].now
     if now >= mk.second:
         windows.roll(mk, state.ring[market], now)
-    if mk.orders > 0:
+    if mk.orders > 0 and now >= mk.order_ts:
         trading.advance(state, out, market)
     evaluate(state, market, out, details)
 
@@ -98,11 +103,12 @@ def next_deadline(state, market, after):
 # --- 2 to 9: a row about one market ---------------------------------------------------------------------------------
 
 
-@part
+@merged
 def on_market(state, e, out, details):
     """2 to 9 for a row about one market's book or trades."""
     pf = state.portfolio[0]
-    market = int(e.market)
+    # Adding an int64 makes one of a narrower field, compiled or not.
+    market = int(e.market) + WORD
     mk = state.markets[market]
     now = pf.now
     kind = int(e.kind)
@@ -112,7 +118,7 @@ def on_market(state, e, out, details):
     if now >= mk.second:
         windows.roll(mk, state.ring[market], now)
     # 8. What our orders have met until now, on the book as it stood.
-    if mk.orders > 0:
+    if mk.orders > 0 and now >= mk.order_ts:
         trading.advance(state, out, market)
     # 2. Ingestion: a continuously valid book, or a refusal.
     whole = True
@@ -145,62 +151,55 @@ def on_market(state, e, out, details):
 @part
 def visit_due(state, out, details):
     """Visit each market whose deadline has passed; remember the next one."""
-    pf = state.portfolio[0]
+    now = state.portfolio[0].now
     soonest = FOREVER
-    pf.deadline = FOREVER
-    for market in range(len(state.markets)):
-        mk = state.markets[market]
-        if mk.events == 0:
-            continue
-        if next_deadline(state, market, mk.visited_ts) <= pf.now:
-            visit(state, market, out, details)
-        soonest = min(soonest, next_deadline(state, market, pf.now))
-    pf.deadline = soonest
+    for market in range(len(state.deadlines)):
+        if state.deadlines[market] <= now:
+            mk = state.markets[market]
+            if mk.events > 0 and next_deadline(state, market, mk.visited_ts) <= now:
+                visit(state, market, out, details)
+            state.deadlines[market] = next_deadline(state, market, now) if mk.events > 0 else FOREVER
+        soonest = min(soonest, state.deadlines[market])
+    state.portfolio[0].deadline = soonest
+
+
+@part
+def look(state, market):
+    """The market now, with its windows and features up to date."""
+    mk = state.markets[market]
+    now = state.portfolio[0].now
+    if now >= mk.second:
+        windows.roll(mk, state.ring[market], now)
+    if deciding.is_readable(mk):
+        features.write(mk, state.levels[market], state.features[market], now)
+    else:
+        features.blank(mk, state.features[market])
 
 
 @cold_part
 def judge_one(state, market, strategy, ranking, out, details):
     """One strategy's decision in one market, apart from the market's own row."""
     mk = state.markets[market]
+    now = state.portfolio[0].now
     cluster = state.clusters[mk.cluster]
     venue = state.venues[mk.venue]
-    h = deciding.Here(state.portfolio[0], state.limits[0], mk, cluster, venue, market, state.portfolio[0].now, deciding.is_readable(mk))
-    if h.readable:
-        features.write(mk, state.levels[market], state.features, h.now)
-    else:
-        features.blank(state.features)
+    h = deciding.Here(state.portfolio[0], state.limits[0], mk, cluster, venue, market, now, deciding.is_readable(mk))
     deciding.judge(state, h, strategy, ranking, out, details)
 
 
-@part
-def collect(state, out, details):
-    """The candidates that still pass every check, each with its score; the others get their new verdict."""
-    count = 0
-    for market in range(len(state.markets)):
-        if state.markets[market].events == 0:
-            continue
-        for strategy in range(len(state.strategies)):
-            pair = state.pairs[market, strategy]
-            if pair.candidate == 0:
-                continue
-            pair.candidate = 0
-            mk = state.markets[market]
-            cluster = state.clusters[mk.cluster]
-            venue = state.venues[mk.venue]
-            h = deciding.Here(state.portfolio[0], state.limits[0], mk, cluster, venue, market, state.portfolio[0].now, deciding.is_readable(mk))
-            h.mk.votes = deciding.vote_market(None, state, h)
-            if h.readable:
-                features.write(h.mk, state.levels[market], state.features, h.now)
-            else:
-                features.blank(state.features)
-            trade, p = deciding.consider(state, h, strategy, True)
-            if gate.decide(h.mk.votes | deciding.vote(None, state, h, strategy, trade), trade.action) == 0:
-                state.ranked[count, 0] = trade.edge * (1.0 - (p.upper - p.lower))
-                state.ranked[count, 1] = market * len(state.strategies) + strategy
-                count += 1
-            else:
-                judge_one(state, market, strategy, False, out, details)
-    return count
+@cold_part
+def score(state, market, strategy):
+    """Adjusted edge times confidence of a candidate, or FAILED when a check rejects it by now."""
+    look(state, market)
+    mk = state.markets[market]
+    now = state.portfolio[0].now
+    cluster = state.clusters[mk.cluster]
+    venue = state.venues[mk.venue]
+    h = deciding.Here(state.portfolio[0], state.limits[0], mk, cluster, venue, market, now, deciding.is_readable(mk))
+    mk.votes = deciding.vote_market(None, state, h)
+    trade, p = deciding.consider(state, h, strategy, True)
+    votes = mk.votes | deciding.vote(None, state, h, strategy, trade)
+    return trade.edge * (1.0 - (p.upper - p.lower)) if gate.decide(votes, trade.action) == 0 else FAILED
 
 
 @part
@@ -209,21 +208,33 @@ def rank(state, out, details):
 
     Each one is judged again with what those before it have taken.
     """
-    state.portfolio[0].candidates = 0
-    count = collect(state, out, details)
+    pf = state.portfolio[0]
+    strategies = len(state.strategies)
+    count = 0
+    for place in range(pf.candidates):
+        which = state.candidates[place]
+        pair = state.pairs[which // strategies, which % strategies]
+        pair.candidate = 0
+        if pair.votes == deciding.WAIT:
+            state.ranked[count, 0] = score(state, which // strategies, which % strategies)
+            state.ranked[count, 1] = which
+            count += 1
+    pf.candidates = 0
     for _ in range(count):
         best = 0
         for row in range(1, count):
-            # Rows are in order of market and strategy, so a tie stays with the first.
-            if state.ranked[row, 0] > state.ranked[best, 0]:
+            ahead = state.ranked[row, 0] - state.ranked[best, 0]
+            if ahead > 0.0 or (ahead == 0.0 and state.ranked[row, 1] < state.ranked[best, 1]):
                 best = row
         which = int(state.ranked[best, 1])
-        state.ranked[best, 0] = -FOREVER
-        judge_one(state, which // len(state.strategies), which % len(state.strategies), True, out, details)
+        passes = state.ranked[best, 0] > FAILED
+        # Those that no longer pass come last, for their new verdict only; those done come after all.
+        state.ranked[best, 0] = 2 * FAILED
+        judge_one(state, which // strategies, which % strategies, passes, out, details)
 
 
 @cold_part
-def on_tick(state, e, out, details):
+def on_tick(state, out, details):
     """250 ms have passed: days roll, silence and expiry show, and the candidates are ranked."""
     pf = state.portfolio[0]
     positions.roll_day(pf, pf.now)
@@ -244,7 +255,7 @@ def on_refusal(state, e, out, details, why):
             visit(state, market, out, details)
 
 
-@part
+@merged
 def step(state, e, out, details):
     """One input through all stages."""
     pf = state.portfolio[0]
@@ -256,7 +267,9 @@ def step(state, e, out, details):
     if kind >= Kind.TICK_SIZE and kind <= Kind.TRADE:
         on_market(state, e, out, details)
     elif kind == Kind.TICK:
-        on_tick(state, e, out, details)
+        # Most TICKs find nothing to do; the call itself would be the most expensive thing about them.
+        if pf.now >= pf.deadline or pf.candidates > 0 or pf.now // positions.DAY_NS != pf.day:
+            on_tick(state, out, details)
     elif kind == Kind.REFUSED:
         on_refusal(state, e, out, details, e.a)
     elif kind == Kind.GAP:

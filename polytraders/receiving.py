@@ -24,14 +24,14 @@ def lose(state, out, market, why):
 @part
 def told_level(state, mk, market, e, out):
     """2: one level. The frame's last row of a market also tells the venue's own best prices."""
-    side = int(e.side)
+    side = int(e.side) + 0
     levels = state.levels[market]
     if mk.state != BOOK_OK:
         return
     if mk.taken > 0:
         paper_told(state, mk, market, side, e.price, e.size)
     if mk.orders > 0:
-        trading.displayed(state, market, side, e.price, e.size)
+        trading.displayed(state.pairs[market], side, e.price, e.size)
     status = book.apply(mk, levels, state.overflow[market], state.staged, side, e.price, e.size)
     if status != book.OK:
         lose(state, out, market, intake.reason_of(status))

@@ -1,4 +1,4 @@
-"""One replay from files to report: chooses decoder, loop and strategies, drives the capture, answers in a ReplayReport."""
+"""One replay from files to report: chooses decoder, loop and strategies, drives the capture, makes a ReplayReport."""
 
 import dataclasses
 import json
@@ -13,13 +13,15 @@ import numpy as np
 from apps.ledger.core import positions
 from apps.replay.core import compare
 from apps.replay.runner import Kernel, Runner, Sink, read_outputs
-from polytraders import config
+from polytraders import config, loop, packets
 from polytraders.contracts import state as s
+from polytraders.contracts.decision import DecisionPacket
 from polytraders.contracts.inputs import NO, PRICE_UNIT, SIZE_UNIT, YES, Fact, Kind
 from polytraders.contracts.ledger import Position
 from polytraders.contracts.replay import ReplayReport
 from polytraders.kernel import block as blocks
 from polytraders.kernel.jit import ROOT, build_hash
+from polytraders.naming import Names, moment
 from polytraders.quarantine import Quarantine
 from polytraders.sources import BLOCK_ROWS, Capture
 from polytraders.venues.polymarket.wire import Decoder
@@ -49,6 +51,7 @@ class Replay:
     Attributes:
         runner: The run; its state can be looked at between blocks.
         capture: The source.
+        names: What the indices in its rows are called.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -57,8 +60,6 @@ class Replay:
         Raises:
             config.ConfigError: A file cannot be used.
         """
-        from polytraders import loop
-
         self.plan = plan
         self.limits = config.load_limits(plan.limits)
         self.strategies = tuple(config.load_strategy(path) for path in plan.strategies)
@@ -66,9 +67,7 @@ class Replay:
         self.clusters = config.cluster_names(self.registry)
         self.decoder = Decoder(capacity=CAPACITY)
         for market in self.registry.market:
-            known = self.decoder.register(
-                market.id, market.tokens, min_size=market.min_size, neg_risk=market.neg_risk
-            )
+            known = self.decoder.register(market.id, market.tokens, min_size=market.min_size, neg_risk=market.neg_risk)
             if known < 0:
                 raise config.ConfigError(f"{plan.registry}: market {market.id} contradicts another or finds no room")
         sizes = s.Sizes(CAPACITY, len(self.strategies), clusters=max(8, len(self.clusters)))
@@ -80,6 +79,14 @@ class Replay:
             self.quarantine,
             block_rows=plan.block_rows,
             frames_most=plan.frames_most,
+        )
+        self.names = Names(
+            markets=self.decoder.markets,
+            tokens=self.decoder.tokens,
+            strategies=tuple(strategy.name for strategy in self.strategies),
+            clusters=self.clusters,
+            venues=("paper",),
+            titles=tuple(market.title for market in self.registry.market),
         )
         self._partial = cache_folder() / "replays" / f"running-{os.getpid()}"
         self._sink = Sink(self._partial) if plan.keep_outputs else None
@@ -207,6 +214,11 @@ class Replay:
             unrealised=total * mid2 // (2 * PRICE_UNIT) - cost,
             fees=int(pair["fees"]),
         )
+
+    def packet(self, out: np.void, detail: np.void) -> DecisionPacket:
+        """One decision of the last rows fed, in full: a PACKET or APPROVAL row and its DETAIL row."""
+        at = moment(self.runner.state, int(out["market"]), int(out["strategy"]))
+        return packets.packet(out, detail, names=self.names, at=at)
 
     def keep(self, report: ReplayReport) -> None:
         """Put the outputs where a later replay finds them by the report's chain head."""

@@ -68,9 +68,7 @@ class Sequencer:
     def _append(self, now: int, source_ts: int, row: Any, number: int) -> None:
         self._in_seq += 1
         kind, side, flags, market, price, size, a, b = row[:8]
-        self._rows.append(
-            (self._in_seq, now, source_ts, now, kind, side, flags, market, price, size, a, b, number)
-        )
+        self._rows.append((self._in_seq, now, source_ts, now, kind, side, flags, market, price, size, a, b, number))
 
     def full(self) -> Iterator[np.ndarray]:
         """Blocks that are complete."""

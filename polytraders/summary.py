@@ -1,5 +1,6 @@
 """A replay's report as a page of text: what came in, what was decided and why not, what it did to the money."""
 
+from polytraders.contracts.ledger import Position
 from polytraders.contracts.reasons import reason
 from polytraders.contracts.replay import ReplayReport
 
@@ -36,8 +37,8 @@ def _decisions(report: ReplayReport) -> list[str]:
     total = max(report.evaluations, 1)
     rows = sorted(report.counts_by_code.items(), key=lambda item: -item[1])
     lines = [
-        f"DECISIONS  {report.evaluations:,} evaluations by {', '.join(report.strategies)}: {report.approved:,} approved, "
-        f"{report.packets:,} packets"
+        f"DECISIONS  {report.evaluations:,} evaluations by {', '.join(report.strategies)}",
+        f"  {report.approved:,} approved, {report.packets:,} packets",
     ]
     for code, count in rows:
         bar = "#" * round(24 * count / total)
@@ -50,8 +51,8 @@ def _book(report: ReplayReport) -> list[str]:
     return [
         "BOOK",
         f"  {report.rows_mirrored:,} rows confirmed by the other token",
-        f"  venue's best price differed in {report.mismatch_before_repair:,} frames{first}, {report.repairs:,} levels "
-        f"trimmed, still different {report.best_mismatch:,}",
+        f"  venue's best price differed in {report.mismatch_before_repair:,} frames{first}",
+        f"  {report.repairs:,} levels trimmed, still different in {report.best_mismatch:,} frames",
         f"  {report.snapshots:,} whole books, {report.snapshot_differences:,} levels differed from ours",
     ]
 
@@ -59,15 +60,18 @@ def _book(report: ReplayReport) -> list[str]:
 def _money(report: ReplayReport) -> list[str]:
     lines = [
         f"PAPER TRADING  {report.orders:,} orders, {report.fills:,} fills, {report.expired:,} ended unfilled",
-        f"  equity {report.equity / MICRO:,.2f} pUSD   realised {money(report.realised)} (fees {report.fees / MICRO:,.2f})"
-        f"   unrealised {money(report.unrealised)}",
+        f"  equity {report.equity / MICRO:,.2f} pUSD, fees paid {report.fees / MICRO:,.2f} pUSD",
+        f"  realised {money(report.realised)}   unrealised {money(report.unrealised)}",
     ]
-    for held in report.positions:
-        lines.append(
-            f"  market {held.market} {held.strategy:<12} {held.total / MICRO:>12,.2f} shares of "
-            f"…{held.token_id[-6:]} at {held.average_cost / 1e9:.4f}   unrealised {money(held.unrealised)}"
-        )
-    return lines
+    return lines + [_held(position) for position in report.positions]
+
+
+def _held(position: Position) -> str:
+    shares, average = position.total / MICRO, position.average_cost / 1e9
+    return (
+        f"  market {position.market} {position.strategy:<12} {shares:>12,.2f} shares of …{position.token_id[-6:]}"
+        f" at {average:.4f}   unrealised {money(position.unrealised)}"
+    )
 
 
 def _proof(report: ReplayReport) -> list[str]:

@@ -6,17 +6,27 @@ from polytraders import emit
 from polytraders.contracts import reasons
 from polytraders.contracts.inputs import NANO, NO, YES
 from polytraders.contracts.state import BUY, NO_ORDER, NONE, SENT
-from apps.ledger.core import positions
+from apps.ledger.core import positions, settlement
 from polytraders.kernel import money
 from polytraders.kernel.jit import cold_part, part
 from polytraders.venues.paper import venue as paper
 
 MS_NS = 1_000_000
+FOREVER = 1 << 62
 EXPIRED = reasons.number("EXEC_EXPIRED")
 CANCELLED = reasons.number("EXEC_CANCELLED")
 NO_MATCH = reasons.number("EXEC_NO_MATCH")
 POST_ONLY_CROSSES = reasons.number("EXEC_POST_ONLY_CROSSES")
 FILLED = reasons.number("EXEC_FILL")
+PAYOUT_INVALID = reasons.number("EXEC_LEDGER_PAYOUT_INVALID")
+
+
+@part
+def due(state, market, ts):
+    """Something may happen to a market at `ts` without a row of its own: the TICK then visits it."""
+    state.deadlines[market] = min(state.deadlines[market], ts)
+    pf = state.portfolio[0]
+    pf.deadline = min(pf.deadline, ts)
 
 
 @part
@@ -39,13 +49,13 @@ def place(pf, lim, mk, cluster, strat, pair, trade):
     pair.order_arrive_ts = now + delay_ms * MS_NS
     pair.order_expire_ts = now + max(strat.rest_ms, delay_ms) * MS_NS
     positions_hold(pf, mk, cluster, strat, pair)
+    mk.order_ts = pair.order_arrive_ts if mk.orders == 0 else min(mk.order_ts, pair.order_arrive_ts)
     mk.orders += 1
     minute = now // (60 * NANO)
     strat.orders = strat.orders + 1 if strat.minute == minute else 1
     strat.minute = minute
     strat.approvals += 1
     pf.approvals += 1
-    pf.deadline = min(pf.deadline, pair.order_arrive_ts)
 
 
 @part
@@ -140,6 +150,20 @@ def advance(state, out, market):
             finish(state, out, market, strategy, POST_ONLY_CROSSES)
         elif what == paper.ENDED:
             finish(state, out, market, strategy, CANCELLED if pair.order_cancelled != 0 else EXPIRED)
+    mk.order_ts = next_due(state.pairs[market])
+
+
+@part
+def next_due(pairs):
+    """When something next becomes of a market's orders without a row: an arrival or an end."""
+    soonest = FOREVER
+    for strategy in range(len(pairs)):
+        pair = pairs[strategy]
+        if pair.order == SENT:
+            soonest = min(soonest, pair.order_arrive_ts)
+        elif pair.order != NO_ORDER:
+            soonest = min(soonest, pair.order_expire_ts)
+    return soonest
 
 
 @cold_part
@@ -154,11 +178,11 @@ def prints(state, out, market, aggressor, price, size):
             size -= filled
 
 
-@cold_part
-def displayed(state, market, side, price, size):
+@part
+def displayed(pairs, side, price, size):
     """A level's new total, for the queues of our resting orders."""
-    for strategy in range(state.pairs.shape[1]):
-        paper.displayed(state.pairs[market, strategy], side, price, size)
+    for strategy in range(len(pairs)):
+        paper.displayed(pairs[strategy], side, price, size)
 
 
 @cold_part
@@ -171,7 +195,9 @@ def pull(state, market, strategy):
     pair.order_cancelled = 1
     effective = pf.now + state.limits[0].order_latency_ms * MS_NS
     pair.order_expire_ts = min(pair.order_expire_ts, max(effective, pair.order_arrive_ts))
-    pf.deadline = min(pf.deadline, pair.order_expire_ts)
+    due(state, market, pair.order_expire_ts)
+    mk = state.markets[market]
+    mk.order_ts = min(mk.order_ts, pair.order_expire_ts)
 
 
 @cold_part
@@ -183,8 +209,14 @@ def pull_market(state, market):
 
 @cold_part
 def settle(state, out, market, pays):
-    """The market has resolved: orders end, holdings are paid out, `pays` price units for one YES share."""
+    """The market has resolved: orders end, holdings are paid out, `pays` price units for one YES share.
+
+    A payout that cannot be leaves everything as it was, and says so.
+    """
     pf = state.portfolio[0]
+    if settlement.redeem(YES, 0, pays) == settlement.REFUSED:
+        emit.settled(pf, out, market, NONE, YES, 0, 0, PAYOUT_INVALID)
+        return
     mk = state.markets[market]
     cluster = state.clusters[mk.cluster]
     for strategy in range(state.pairs.shape[1]):
@@ -195,9 +227,9 @@ def settle(state, out, market, pays):
         for outcome in (YES, NO):
             size = positions.held(pair, outcome)
             if size > 0:
-                received = positions.payout(outcome, size, pays)
+                received = settlement.redeem(outcome, size, pays)
                 positions.sold(pf, mk, cluster, strat, pair, outcome, size, received, 0)
-                emit.settled(pf, out, market, strategy, outcome, size, received)
+                emit.settled(pf, out, market, strategy, outcome, size, received, NONE)
     positions.reassess(mk, cluster)
     positions.mark(pf, mk)
     positions.follow(pf)

@@ -104,7 +104,7 @@ class Reader:
         tick = units(event["tick_size"], PRICE_UNIT)
         if self.ticks.get(market) != tick:
             self.ticks[market] = tick
-            made.append((Kind.TICK_SIZE, 0, Flag.LAST, market, tick, 0, 0, 0, ts))
+            made.append((Kind.TICK_SIZE, 0, 0, market, tick, 0, 0, 0, ts))
         levels = []
         for side, name in ((BID, "bids"), (ASK, "asks")):
             for level in event[name]:

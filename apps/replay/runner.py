@@ -23,7 +23,7 @@ FAULTS: Final = {
 }
 
 
-class KernelFault(RuntimeError):
+class KernelFault(RuntimeError):  # noqa: N818  the loop's own word for it
     """The loop stopped itself; nothing after that input was computed."""
 
 
@@ -43,7 +43,9 @@ class Runner:
         loop_seconds: Wall time inside the loop.
     """
 
-    def __init__(self, kernel: Kernel, block: np.ndarray, *, out_rows: int = 65_536, sink: "Sink | None" = None) -> None:
+    def __init__(
+        self, kernel: Kernel, block: np.ndarray, *, out_rows: int = 65_536, sink: "Sink | None" = None
+    ) -> None:
         """Run on `block`; with a sink, every output row goes there too."""
         self.block = block
         self.state = kernel.views(block)
@@ -131,7 +133,7 @@ class Sink:
         self.folder = folder
         self._offset = 0
         self._files = [(folder / name).open("wb") for name in ("out.zst", "detail.zst")]
-        self._writers = [zstandard.ZstdCompressor(level=3).stream_writer(file) for file in self._files]
+        self._writers: list[Any] = [zstandard.ZstdCompressor(level=3).stream_writer(file) for file in self._files]
 
     def add(self, out: np.ndarray, details: np.ndarray) -> None:
         """Append rows; `detail` becomes an index into the whole file."""

@@ -5,11 +5,16 @@ copy of the block, a digest its hash, and a call from Python carries one argumen
 `SLOTS` consecutive ticks; slot s stands for the price `(base + s) * tick` in price units.
 """
 
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 
 from polytraders.contracts.checks import N_CHECKS
+
+Record: TypeAlias = Any
+"""One record of the layouts below. In compiled code and on a recarray its fields are attributes, which no type says."""
+Array: TypeAlias = Any
+"""An array of the block or of rows; in compiled code its records have their fields as attributes."""
 
 SLOTS: Final = 1_024
 OVERFLOW: Final = 512
@@ -50,25 +55,26 @@ BOOK_OK, BOOK_NONE, BOOK_RESYNC = 0, 1, 2
 
 MARKET = record(
     # stage 1: facts (contracts/inputs.py Fact, same order), which of them are known, which only assumed
-    "venue", "min_size", "fee_rate", "fee_exponent", "fee_taker_only", "taker_delay_ms", "close_ts", "cluster", "neg_risk",
-    "fee_bps", "status", "allowed", "gap_p999_ms", "reference", "strike", "connection", "synced_ts", "known", "assumed",
+    "venue", "min_size", "fee_rate", "fee_exponent", "fee_taker_only", "taker_delay_ms", "close_ts", "cluster",
+    "neg_risk", "fee_bps", "status", "allowed", "gap_p999_ms", "reference", "strike", "connection", "synced_ts",
+    "known", "assumed",
     # stage 2: the book; best_bid and best_ask are slots, bid_px and ask_px their prices (NONE = empty side)
     "tick", "slots", "bid_base", "ask_base", "best_bid", "best_ask", "bid_px", "ask_px", "mid2",
     "bid_depth", "ask_depth", "bid_depth_end", "ask_depth_end", "bid_overflow", "ask_overflow",
     "state", "why", "row_ts", "witness_ts", "snap_token", "staged", "staging", "events",
     "snapshots", "snapshot_differences", "mismatches", "repairs", "best_mismatches", "resyncs", "mirrored",
-    # stage 4: windows; `second` = end of the current second, ns; totals since the start, and below at each window's tail
-    "second", "head", "last_price", "log_odds", "observed_ts", "lost_ts",
+    # stage 4: windows; `second` = end of the current second, ns; totals since the start, below at each window's tail
+    "second", "head", "dirty", "last_price", "log_odds", "observed_ts", "lost_ts",
     "buy", "sell", "moves", "move_sum", "move_squares", "lost_ns",
     # stages 7 to 9
     "votes", "killed", "flatten", "exposure", "worst", "reserved", "qty_yes", "qty_no", "cost", "mark",
-    "orders", "visited_ts", "taken",
+    "orders", "order_ts", "visited_ts", "minute_ts", "taken",
     tail=3, buy_base=3, sell_base=3, moves_base=3, sum_base=3, squares_base=3, lost_base=3,
 )  # fmt: skip
 
 PAIR = record(
     # the last verdict and how often it has been given since its packet
-    "first", "votes", "action", "outcome", "repeats", "packet_ts", "evaluations", "packets",
+    "first", "votes", "action", "outcome", "repeats", "packets",
     # position: 1e-6 shares, cost in micro-pUSD
     "qty_yes", "qty_no", "cost_yes", "cost_no", "realised", "fees", "exposure",
     # the one open order, prices in YES terms; held = micro-pUSD (BUY) or 1e-6 shares (SELL)
@@ -105,7 +111,7 @@ LIMITS = record(
 
 
 class State(NamedTuple):
-    """Views of the block, in layout order. M markets, S strategies, C clusters, V venues, L connections, R references."""
+    """Views of the block in layout order: M markets, S strategies, C clusters, V venues, L connections, R prices."""
 
     portfolio: np.ndarray  # PORTFOLIO[1]
     limits: np.ndarray  # LIMITS[1]
@@ -122,9 +128,11 @@ class State(NamedTuple):
     ring: np.ndarray  # int64[M, RING, 8] second, buy, sell, moves, move_sum, move_squares, lost_ns before it
     reference_ring: np.ndarray  # int64[R, REFERENCE_RING, 2] second, squares before it
     staged: np.ndarray  # int64[STAGED, 3] side, price, size of the snapshot that is arriving
-    features: np.ndarray  # float64[N_FEATURES] of the market at hand
+    features: np.ndarray  # float64[M, N_FEATURES]; the windows' part is only rewritten when it has changed
     params: np.ndarray  # float64[S, PARAMS]
     ranked: np.ndarray  # float64[M * S, 2] score and pair of the candidates at a TICK
+    deadlines: np.ndarray  # int64[M] no verdict or order of the market changes before, without a row of its own
+    candidates: np.ndarray  # int64[M * S] pairs (market * S + strategy) that wait for the ranking
     param_bits: np.ndarray  # int64[S, PARAMS] the same bytes as `params`: how a PARAM input sets one
 
 
@@ -157,7 +165,7 @@ OUT = np.dtype(
         ("kind", "<i4"),
         ("market", "<i4"),
         ("strategy", "<i4"),
-        ("first", "<i4"),  # bit of the first rejecting check or APPROVED; DONE, BOOK: number of the reason
+        ("first", "<i4"),  # bit of the first rejecting check or APPROVED; DONE, BOOK, SETTLED: number of the reason
         ("votes", "<i8"),
         ("action", "<i4"),  # BUY 0, SELL 1
         ("outcome", "<i4"),  # YES 0, NO 1

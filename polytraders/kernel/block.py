@@ -4,6 +4,8 @@ A NamedTuple of arrays as a call argument costs microseconds; one uint8 array do
 sizes and the offset of each array, so the kernel needs nothing else, and `open_state` gives the same views in Python.
 """
 
+from functools import cache, partial
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -43,9 +45,11 @@ def _plan(sizes: s.Sizes) -> list[tuple[str, Any, Shape]]:
         ("ring", np.int64, (m, s.RING, 8)),
         ("reference_ring", np.int64, (sizes.references, s.REFERENCE_RING, 2)),
         ("staged", np.int64, (s.STAGED, 3)),
-        ("features", np.float64, (s.N_FEATURES,)),
+        ("features", np.float64, (m, s.N_FEATURES)),
         ("params", np.float64, (n, s.PARAMS)),
         ("ranked", np.float64, (m * n, 2)),
+        ("deadlines", np.int64, (m,)),
+        ("candidates", np.int64, (m * n,)),
         ("param_bits", np.int64, (n, s.PARAMS)),
     ]
 
@@ -58,7 +62,7 @@ def new_block(sizes: s.Sizes) -> np.ndarray:
     if min(sizes) < 0 or sizes.markets < 1 or sizes.strategies < 1:
         raise ValueError(f"a block needs at least one market and one strategy, not {sizes}")
     at = HEAD_WORDS * 8
-    offsets = []
+    offsets: list[int] = []
     for name, dtype, shape in _plan(sizes):
         if name == "param_bits":
             offsets.append(offsets[PARAMS_ARRAY])
@@ -72,7 +76,7 @@ def new_block(sizes: s.Sizes) -> np.ndarray:
     head[OFFSETS : OFFSETS + len(offsets)] = offsets
     state = views(block)
     state.markets["reference"] = s.NONE
-    for field in ("best_bid", "bid_px", "ask_px", "head", "bid_depth_end", "snap_token"):
+    for field in ("best_bid", "bid_px", "ask_px", "head", "bid_depth_end", "snap_token", "votes"):
         state.markets[field] = s.NONE
     state.markets["state"] = s.BOOK_NONE
     state.pairs["votes"] = s.NONE
@@ -92,9 +96,20 @@ def views(block: np.ndarray) -> s.State:
     return s.State(*made)
 
 
-def _records(array: np.ndarray) -> np.ndarray:
-    # Without the JIT a record's fields are attributes only through a recarray.
-    return array.view(np.recarray) if array.dtype.names else array
+@cache
+def _plain(layout: np.dtype[Any]) -> np.dtype[Any]:
+    # A recarray would not do: there `size` and `flags` are the array's own attributes, not the fields of these names.
+    fields = {name: property(itemgetter(name), partial(_set, name)) for name in layout.names or ()}
+    return np.dtype((type("Plain", (np.void,), fields), layout))
+
+
+def _set(name: str, record: Any, value: Any) -> None:
+    record[name] = value
+
+
+def records(array: np.ndarray) -> np.ndarray:
+    """The same array with fields as attributes of its records, as compiled code has them; plain arrays stay as they are."""
+    return array.view(_plain(array.dtype)) if array.dtype.names else array
 
 
 @kernel
@@ -119,10 +134,12 @@ def _open_compiled(block):  # type: ignore[no-untyped-def]
         block[o[12] : o[12] + m * s.RING * 64].view(np.int64).reshape((m, s.RING, 8)),
         block[o[13] : o[13] + r * s.REFERENCE_RING * 16].view(np.int64).reshape((r, s.REFERENCE_RING, 2)),
         block[o[14] : o[14] + s.STAGED * 24].view(np.int64).reshape((s.STAGED, 3)),
-        block[o[15] : o[15] + s.N_FEATURES * 8].view(np.float64),
+        block[o[15] : o[15] + m * s.N_FEATURES * 8].view(np.float64).reshape((m, s.N_FEATURES)),
         block[o[16] : o[16] + n * s.PARAMS * 8].view(np.float64).reshape((n, s.PARAMS)),
         block[o[17] : o[17] + m * n * 16].view(np.float64).reshape((m * n, 2)),
-        block[o[18] : o[18] + n * s.PARAMS * 8].view(np.int64).reshape((n, s.PARAMS)),
+        block[o[18] : o[18] + m * 8].view(np.int64),
+        block[o[19] : o[19] + m * n * 8].view(np.int64),
+        block[o[20] : o[20] + n * s.PARAMS * 8].view(np.int64).reshape((n, s.PARAMS)),
     )
 
 
@@ -140,11 +157,11 @@ def _rows_compiled(inputs, outs, details):  # type: ignore[no-untyped-def]
 
 
 def _open_plain(block: np.ndarray) -> s.State:
-    return s.State(*(_records(array) for array in views(block)))
+    return s.State(*(records(array) for array in views(block)))
 
 
 def _rows_plain(inputs: np.ndarray, outs: np.ndarray, details: np.ndarray) -> Rows:
-    return Rows(_records(inputs.view(INPUT)), _records(outs.view(s.OUT)), _records(details.view(s.DETAIL)))
+    return Rows(records(inputs.view(INPUT)), records(outs.view(s.OUT)), records(details.view(s.DETAIL)))
 
 
 open_state = _open_plain if JIT_OFF else _open_compiled

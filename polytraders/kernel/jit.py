@@ -11,6 +11,7 @@ hash of every source that is compiled, of the options and of the versions. It mu
 import hashlib
 import os
 import platform
+import shutil
 import sys
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
@@ -85,8 +86,6 @@ def _place_cache() -> None:
 
 def _prune(base: Path, keep: str, most: int = 6) -> None:
     """Forget the oldest builds' machine code; each is a few megabytes."""
-    import shutil
-
     if not base.is_dir():
         return
     old = sorted((path for path in base.iterdir() if path.name != keep), key=lambda path: path.stat().st_mtime)
@@ -98,7 +97,7 @@ _place_cache()
 
 from numba import config, njit  # noqa: E402  the cache folder must be known first
 
-JIT_OFF: Final = bool(config.DISABLE_JIT)
+JIT_OFF: Final = bool(config.DISABLE_JIT)  # type: ignore[attr-defined]
 """True when the same sources run as plain Python: the slow, exact oracle of the compiled loop."""
 
 
@@ -118,10 +117,15 @@ def cold(function: F) -> F:
 
 
 def part(function: F) -> F:
-    """Merge a function into its callers before they are compiled: it is compiled only as a piece of them.
+    """Like `kernel`, for parts that no Python code calls: without the wrapper, which costs time to compile."""
+    return cast(F, njit(forceinline=True, **OPTIONS, **UNWRAPPED)(function))
 
-    For the loop's composition. Each level of compiled functions optimises everything below it once more, so a deep
-    composition of `kernel`s takes minutes; a composition of parts is one function.
+
+def merged(function: F) -> F:
+    """Merge a function into its caller before either is compiled.
+
+    For the few big functions that compose the loop: each level of compiled functions optimises all below it once more,
+    and copying many small ones this way is slower still.
     """
     return cast(F, njit(inline="always", **OPTIONS, **UNWRAPPED)(function))
 

@@ -7,9 +7,9 @@ window is full. The band moves sigma by a part of itself each way. No strike, no
 strategy's horizon: no opinion.
 """
 
+from apps.fairvalue.core import probability, reference, uncertainty
 from polytraders.contracts.inputs import NANO
-from polytraders.contracts.state import MID, NONE
-from apps.fairvalue.core import probability, uncertainty, reference
+from polytraders.contracts.state import MID, NONE, Array, Record
 from polytraders.kernel.jit import kernel
 from polytraders.strategies.proposal import Proposal
 
@@ -18,13 +18,13 @@ MS_NS = 1_000_000
 
 
 @kernel
-def none(age_ms):
+def none(age_ms: int) -> Proposal:
     """No opinion."""
     return Proposal(0.0, 0.0, 1.0, 0, 0, age_ms)
 
 
 @kernel
-def propose(x, params, mk, references, now):
+def propose(x: Array, params: Array, mk: Record, references: Array, now: int) -> Proposal:
     """The forecast for a market with a reference and a strike."""
     if mk.reference == NONE or mk.strike <= 0:
         return none(0)
@@ -32,7 +32,11 @@ def propose(x, params, mk, references, now):
     age_ms = (now - ref.ts) // MS_NS if ref.ts > 0 else NANO
     seconds = (mk.close_ts - now) / NANO
     observed = reference.observed_s(ref, now)
-    if ref.price <= 0 or observed < params[OBSERVED_LEAST] or not params[SECONDS_LEAST] <= seconds <= params[SECONDS_MOST]:
+    if (
+        ref.price <= 0
+        or observed < params[OBSERVED_LEAST]
+        or not params[SECONDS_LEAST] <= seconds <= params[SECONDS_MOST]
+    ):
         return none(age_ms)
     sigma = max(reference.sigma(ref, now), params[SIGMA_LEAST])
     spot = float(ref.price)

@@ -5,8 +5,8 @@
 The band is a fixed half width plus a multiple of the last minute's volatility.
 """
 
-from polytraders.contracts.state import BUY_60S, MICRO, MID, SELL_60S, VOLATILITY_60S
 from apps.fairvalue.core import uncertainty
+from polytraders.contracts.state import BUY_60S, MICRO, MID, SELL_60S, VOLATILITY_60S, Array
 from polytraders.kernel.jit import kernel
 from polytraders.strategies.proposal import Proposal
 
@@ -14,7 +14,7 @@ PULL, HALF_BAND, VOLATILITY_BAND, KAPPA = range(4)
 
 
 @kernel
-def propose(x, params):
+def propose(x: Array, params: Array) -> Proposal:
     """The forecast; always an opinion."""
     flow = x[BUY_60S] + x[SELL_60S]
     lean = (x[BUY_60S] - x[SELL_60S]) / flow if flow > 0.0 else 0.0

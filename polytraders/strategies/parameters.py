@@ -1,6 +1,7 @@
 """From a template's named parameters to the model's row of numbers. No compiled code, so a web process may read it."""
 
 import math
+from itertools import pairwise
 from typing import Any, Final
 
 from polytraders.contracts.state import FEATURES, N_FEATURES, PARAMS
@@ -31,15 +32,23 @@ def _plain(names: tuple[str, ...], given: dict[str, Any]) -> list[float]:
     return [_number(name, given[name]) for name in names]
 
 
-def _features(part: str, given: dict[str, Any], otherwise: float) -> list[float]:
+def _table_of(part: str, given: Any) -> dict[str, Any]:
+    if not isinstance(given, dict):
+        raise ValueError(f"{part} is not a table of names")
+    return given
+
+
+def _features(part: str, told: Any, otherwise: float) -> list[float]:
+    given = _table_of(part, told)
     unknown = set(given) - set(FEATURES)
     if unknown:
         raise ValueError(f"{part}: no such feature: {', '.join(sorted(unknown))}")
     return [_number(f"{part}.{name}", given.get(name, otherwise)) for name in FEATURES]
 
 
-def _table(given: dict[str, Any]) -> list[float]:
+def _table(told: Any) -> list[float]:
     """x, y, lower and upper of the calibration's knots, one after the other."""
+    given = _table_of("calibration", told)
     columns = [given.get(name) for name in ("x", "y", "lower", "upper")]
     if set(given) != {"x", "y", "lower", "upper"} or not all(isinstance(column, list) for column in columns):
         raise ValueError("calibration needs the lists x, y, lower and upper")
@@ -47,8 +56,8 @@ def _table(given: dict[str, Any]) -> list[float]:
     x, y, lower, upper = lists
     if len({len(column) for column in lists}) != 1 or not 2 <= len(x) <= KNOTS_MAX:
         raise ValueError(f"calibration needs 2 to {KNOTS_MAX} knots, the same number in each list")
-    rising = all(a < b for a, b in zip(x, x[1:], strict=False)) and all(
-        a <= b for column in (y, lower, upper) for a, b in zip(column, column[1:], strict=False)
+    rising = all(a < b for a, b in pairwise(x)) and all(
+        a <= b for column in (y, lower, upper) for a, b in pairwise(column)
     )
     around = all(0 <= low <= middle <= high <= 1 for low, middle, high in zip(lower, y, upper, strict=True))
     if not rising or not around:
@@ -64,7 +73,7 @@ def _logit(given: dict[str, Any]) -> list[float]:
     if any(scale <= 0.0 for scale in scales):
         raise ValueError("scales must be positive")
     table = _table(given.pop("calibration", {}))
-    return [*_plain(LOGIT, given), float(len(table) // 4), *weights, *means, *scales, *table]
+    return [*_plain(LOGIT, given), float(len(table) // 4), *weights, *means, *(1.0 / scale for scale in scales), *table]
 
 
 def layout(model: str, given: dict[str, Any]) -> tuple[float, ...]:

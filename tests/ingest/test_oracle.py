@@ -1,9 +1,7 @@
 """The naive book against recorded data, before it judges anything else."""
 
 import math
-import os
 import statistics
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,9 +12,7 @@ from polytraders.contracts.inputs import ASK, BID, NANO, NO_PRICE, Fact, Flag, K
 from polytraders.contracts.state import BOOK_NONE, BOOK_OK, BOOK_RESYNC
 from tests.oracle import Oracle, differences
 from tests.plain_wire import Reader, lines, read
-
-DATA = Path(os.environ.get("POLYTRADERS_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
-CAPTURE = DATA / "tickscope" / "market_channel.jsonl.gz"
+from tests.recorded import CAPTURE, needs_capture
 
 
 def made(*told: dict[str, int]) -> np.ndarray:
@@ -53,7 +49,7 @@ def test_worked_example() -> None:
     assert oracle.books[0].sides == ({4_600: 10, 4_700: 20, 4_800: 5}, {4_900: 40})
 
 
-@pytest.mark.skipif(not CAPTURE.exists(), reason="no recorded data: set POLYTRADERS_DATA")
+@needs_capture
 def test_the_recorded_hours_reproduce_the_published_counts() -> None:
     reader = Reader()
     rows = read(lines(CAPTURE), reader)
@@ -66,7 +62,7 @@ def test_the_recorded_hours_reproduce_the_published_counts() -> None:
     assert (oracle.snapshots, oracle.compared, oracle.snapshot_differences) == (18, 12, 0)
 
 
-@pytest.mark.skipif(not CAPTURE.exists(), reason="no recorded data: set POLYTRADERS_DATA")
+@needs_capture
 def test_the_recorded_book_goes_wrong_where_the_trim_is_left_out() -> None:
     rows = read(lines(CAPTURE))
     told = (rows["flags"] & Flag.BEST) != 0

@@ -1,9 +1,9 @@
-"""Probability of a fill and the time to it. A prediction only: the paper venue's fills are separate code, on purpose."""
+"""Probability of a fill and the time to it. A prediction only: the paper venue fills by other code, on purpose."""
 
 import math
 
 from polytraders.contracts.inputs import ASK, BID, NANO, UP
-from polytraders.contracts.state import BOOK_OK, NONE
+from polytraders.contracts.state import BOOK_OK, NONE, Array, Record
 from polytraders.kernel.jit import cold
 
 WINDOW_S = 60.0
@@ -17,7 +17,7 @@ VALID_MS = 1_000
 
 
 @cold
-def taking(filled, wish, racing, delay_ms):
+def taking(filled: float, wish: float, racing: float, delay_ms: int) -> tuple[float, int]:
     """(P(fill), ms): the displayed part of the wish survives `delay_ms` against `racing` shares a minute of rivals."""
     if wish <= 0 or filled <= 0:
         return 0.0, 0
@@ -26,7 +26,7 @@ def taking(filled, wish, racing, delay_ms):
 
 
 @cold
-def resting(queue, size, opposing, rest_ms, delay_ms):
+def resting(queue: float, size: float, opposing: float, rest_ms: int, delay_ms: int) -> tuple[float, int]:
     """(P(fill), ms) of a resting order: opposing flow is Poisson at its last minute's rate, we wait behind `queue`."""
     if size <= 0:
         return 0.0, 0
@@ -39,7 +39,9 @@ def resting(queue, size, opposing, rest_ms, delay_ms):
 
 
 @cold
-def predict(mk, levels, direction, maker, filled, wish, rest_ms, delay_ms):
+def predict(
+    mk: Record, levels: Array, direction: int, maker: int, filled: int, wish: int, rest_ms: int, delay_ms: int
+) -> tuple[float, int]:
     """(P(fill), ms to fill) of a wish against the book and the last minute's flow."""
     buys = mk.buy - mk.buy_base[0]
     sells = mk.sell - mk.sell_base[0]
@@ -52,7 +54,7 @@ def predict(mk, levels, direction, maker, filled, wish, rest_ms, delay_ms):
 
 
 @cold
-def warnings(mk, filled, wish):
+def warnings(mk: Record, filled: int, wish: int) -> int:
     """Bits of what makes this estimate doubtful."""
     bits = 0
     if min(mk.bid_depth, mk.ask_depth) < 2 * wish:
@@ -67,12 +69,12 @@ def warnings(mk, filled, wish):
 
 
 @cold
-def delay_ms(mk, latency_ms, maker):
+def delay_ms(mk: Record, latency_ms: int, maker: int) -> int:
     """Decision to arrival: our latency and, for takers, the venue's own delay."""
     return latency_ms + (0 if maker != 0 else mk.taker_delay_ms)
 
 
 @cold
-def is_valid(made_ts, now):
+def is_valid(made_ts: int, now: int) -> bool:
     """Whether an estimate may still be used."""
     return now - made_ts <= VALID_MS * (NANO // MS)

@@ -7,7 +7,7 @@ NO), which are the same levels of the venue's one book.
 from typing import NamedTuple
 
 from polytraders.contracts.inputs import ASK, BID, UP
-from polytraders.contracts.state import NONE
+from polytraders.contracts.state import NONE, Array, Record
 from polytraders.kernel import money
 from polytraders.kernel.jit import kernel
 
@@ -32,7 +32,7 @@ class Estimate(NamedTuple):
 
 
 @kernel
-def walk_asks(ask, taken, some_taken, slot, slots, wish):
+def walk_asks(ask: Array, taken: Array, some_taken: bool, slot: int, slots: int, wish: int) -> tuple[int, int, int]:
     """(sum of slot * size, size, last slot) of taking `wish` from the asks upwards."""
     got = 0
     paid = 0
@@ -53,7 +53,7 @@ def walk_asks(ask, taken, some_taken, slot, slots, wish):
 
 
 @kernel
-def walk_bids(bid, taken, some_taken, slot, wish):
+def walk_bids(bid: Array, taken: Array, some_taken: bool, slot: int, wish: int) -> tuple[int, int, int]:
     """The same from the bids downwards."""
     got = 0
     paid = 0
@@ -74,14 +74,14 @@ def walk_bids(bid, taken, some_taken, slot, wish):
 
 
 @kernel
-def q_exec(direction, paid, got, tick, base):
+def q_exec(direction: int, paid: int, got: int, tick: int, base: int) -> int:
     """Size-weighted average price in YES terms, 1e-9: up when we take asks, down when we take bids."""
     total = (paid + base * got) * tick
     return money.average_nano_up(total, got) if direction == UP else money.average_nano(total, got)
 
 
 @kernel
-def take(mk, levels, taken, direction, wish):
+def take(mk: Record, levels: Array, taken: Array, direction: int, wish: int) -> Estimate:
     """Estimate of taking `wish` now."""
     some_taken = mk.taken > 0
     if direction == UP:
@@ -92,13 +92,17 @@ def take(mk, levels, taken, direction, wish):
         paid, got, last = walk_bids(levels[BID], taken[BID], some_taken, mk.best_bid, wish)
     if got == 0:
         return Estimate(0, 0, 0, NONE)
-    price = q_exec(direction, paid, got, mk.tick, base)
+    # Mostly the best level holds the whole wish, and its price needs no division.
+    if paid == last * got:
+        price = (base + last) * mk.tick * NANO_PER_PRICE
+    else:
+        price = q_exec(direction, paid, got, mk.tick, base)
     fee = money.fee_per_share(price, mk.fee_rate, mk.fee_exponent, mk.fee_bps)
     return Estimate(price, fee, got, (base + last) * mk.tick)
 
 
 @kernel
-def rest(mk, direction, wish):
+def rest(mk: Record, direction: int, wish: int) -> Estimate:
     """Estimate of joining the best price of our own side, post-only."""
     price = mk.bid_px if direction == UP else mk.ask_px
     nano = price * NANO_PER_PRICE
@@ -107,6 +111,6 @@ def rest(mk, direction, wish):
 
 
 @kernel
-def slippage(direction, price, mid2):
+def slippage(direction: int, price: int, mid2: int) -> int:
     """q_exec - mid for a purchase, mid - q_exec for a sale, 1e-9."""
     return direction * (price - mid2 * (NANO_PER_PRICE // 2))

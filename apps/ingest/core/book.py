@@ -1,12 +1,13 @@
 """One book per market, in YES terms: a window of ticks per side with the best price and the five-level depth kept.
 
-A side is `SLOTS` consecutive ticks; what lies outside waits in an overflow list and comes in when the window moves, which
-it does only when the best price would leave it. On markets with up to 1,023 ticks (Polymarket down to 0.001) the window
-is the whole price range and never moves. Venue sizes are totals at a price, never differences.
+A side is `SLOTS` consecutive ticks; what lies outside waits in an overflow list and comes in when the window moves,
+which it does only when the best price would leave it. On markets with up to 1,023 ticks (Polymarket down to 0.001) the
+window is the whole price range and never moves; on finer grids depth and walks see the levels inside it only, those
+within some 512 ticks of the best price. Venue sizes are totals at a price, never differences.
 """
 
 from polytraders.contracts.inputs import ASK, BID, PRICE_UNIT
-from polytraders.contracts.state import NONE, OVERFLOW, SLOTS
+from polytraders.contracts.state import NONE, OVERFLOW, SLOTS, Array, Record
 from polytraders.kernel.jit import kernel
 
 OK, OFF_GRID, FULL = 0, 1, 2
@@ -14,7 +15,7 @@ DEPTH_LEVELS = 5
 
 
 @kernel
-def next_bid(bid, slot):
+def next_bid(bid: Array, slot: int) -> int:
     """The next occupied slot below `slot`, NONE if there is none."""
     slot -= 1
     while slot >= 0 and bid[slot] == 0:
@@ -23,7 +24,7 @@ def next_bid(bid, slot):
 
 
 @kernel
-def next_ask(ask, slot, slots):
+def next_ask(ask: Array, slot: int, slots: int) -> int:
     """The next occupied slot above `slot`, `slots` if there is none."""
     slot += 1
     while slot < slots and ask[slot] == 0:
@@ -32,7 +33,7 @@ def next_ask(ask, slot, slots):
 
 
 @kernel
-def measure_bid_depth(mk, bid):
+def measure_bid_depth(mk: Record, bid: Array) -> None:
     """Size on the five best bids, and the slot down to which an update can change it."""
     slot = mk.best_bid
     total = 0
@@ -49,7 +50,7 @@ def measure_bid_depth(mk, bid):
 
 
 @kernel
-def measure_ask_depth(mk, ask):
+def measure_ask_depth(mk: Record, ask: Array) -> None:
     """The same for the asks."""
     slot = mk.best_ask
     slots = mk.slots
@@ -67,7 +68,7 @@ def measure_ask_depth(mk, ask):
 
 
 @kernel
-def set_bid(mk, bid, slot, size):
+def set_bid(mk: Record, bid: Array, slot: int, size: int) -> None:
     """New total at a slot of the bids."""
     was = bid[slot]
     bid[slot] = size
@@ -88,7 +89,7 @@ def set_bid(mk, bid, slot, size):
 
 
 @kernel
-def set_ask(mk, ask, slot, size):
+def set_ask(mk: Record, ask: Array, slot: int, size: int) -> None:
     """New total at a slot of the asks."""
     was = ask[slot]
     ask[slot] = size
@@ -109,7 +110,7 @@ def set_ask(mk, ask, slot, size):
 
 
 @kernel
-def clear(mk, levels, overflow):
+def clear(mk: Record, levels: Array, overflow: Array) -> None:
     """An empty book on both sides."""
     for slot in range(SLOTS):
         levels[BID, slot] = 0
@@ -127,7 +128,7 @@ def clear(mk, levels, overflow):
 
 
 @kernel
-def list_outside(mk, overflow, side, price, size):
+def list_outside(mk: Record, overflow: Array, side: int, price: int, size: int) -> bool:
     """Keep a level that is outside the window. False = no room left: the book can no longer be trusted."""
     count = mk.bid_overflow if side == BID else mk.ask_overflow
     row = 0
@@ -154,24 +155,24 @@ def list_outside(mk, overflow, side, price, size):
 
 
 @kernel
-def level_size(mk, levels, overflow, side, price):
+def level_size(mk: Record, levels: Array, overflow: Array, side: int, price: int) -> int:
     """Size that our book has at a price."""
     if price % mk.tick != 0:
         return 0
     slot = price // mk.tick - (mk.bid_base if side == BID else mk.ask_base)
     if 0 <= slot < mk.slots:
-        return levels[side, slot]
+        return int(levels[side, slot])
     count = mk.bid_overflow if side == BID else mk.ask_overflow
     for row in range(count):
         if overflow[side, row, 0] == price:
-            return overflow[side, row, 1]
+            return int(overflow[side, row, 1])
     return 0
 
 
 @kernel
-def count_levels(mk, levels):
+def count_levels(mk: Record, levels: Array) -> int:
     """Occupied levels of both sides."""
-    count = mk.bid_overflow + mk.ask_overflow
+    count: int = mk.bid_overflow + mk.ask_overflow
     for slot in range(mk.slots):
         if levels[BID, slot] > 0:
             count += 1
@@ -181,7 +182,7 @@ def count_levels(mk, levels):
 
 
 @kernel
-def collect(mk, levels, overflow, side, rows, start):
+def collect(mk: Record, levels: Array, overflow: Array, side: int, rows: Array, start: int) -> int:
     """Copy every level of one side to `rows[start:]` as (side, price, size); returns the end."""
     base = mk.bid_base if side == BID else mk.ask_base
     for slot in range(mk.slots):
@@ -200,7 +201,7 @@ def collect(mk, levels, overflow, side, rows, start):
 
 
 @kernel
-def choose_window(mk, bid_px, ask_px):
+def choose_window(mk: Record, bid_px: int, ask_px: int) -> None:
     """Place the windows for a tick and the best prices that will have to fit (NONE = no such side)."""
     whole = PRICE_UNIT // mk.tick + 1
     if whole <= SLOTS and bid_px <= PRICE_UNIT and ask_px <= PRICE_UNIT:
@@ -216,7 +217,7 @@ def choose_window(mk, bid_px, ask_px):
 
 
 @kernel
-def rebuild(mk, levels, overflow, rows, count):
+def rebuild(mk: Record, levels: Array, overflow: Array, rows: Array, count: int) -> int:
     """Replace the book by `rows[:count]`, each (side, price, size). OK, OFF_GRID or FULL."""
     bid_px = NONE
     ask_px = NONE
@@ -252,7 +253,7 @@ def rebuild(mk, levels, overflow, rows, count):
 
 
 @kernel
-def recentre(mk, levels, overflow, rows):
+def recentre(mk: Record, levels: Array, overflow: Array, rows: Array) -> int:
     """Move the windows to where the best prices are. `rows` is scratch."""
     count = collect(mk, levels, overflow, BID, rows, 0)
     count = collect(mk, levels, overflow, ASK, rows, count)
@@ -260,7 +261,7 @@ def recentre(mk, levels, overflow, rows):
 
 
 @kernel
-def outside(mk, levels, overflow, rows, side, price, size):
+def outside(mk: Record, levels: Array, overflow: Array, rows: Array, side: int, price: int, size: int) -> int:
     """A level beyond the window, or a side whose window has run empty."""
     if not list_outside(mk, overflow, side, price, size):
         return FULL
@@ -269,7 +270,7 @@ def outside(mk, levels, overflow, rows, side, price, size):
 
 
 @kernel
-def apply(mk, levels, overflow, rows, side, price, size):
+def apply(mk: Record, levels: Array, overflow: Array, rows: Array, side: int, price: int, size: int) -> int:
     """New total `size` at `price` on `side`. OK, OFF_GRID or FULL."""
     tick = mk.tick
     ticks = price // tick
@@ -293,7 +294,7 @@ def apply(mk, levels, overflow, rows, side, price, size):
 
 
 @kernel
-def change_tick(mk, levels, overflow, rows, tick):
+def change_tick(mk: Record, levels: Array, overflow: Array, rows: Array, tick: int) -> int:
     """Put the book on a new grid. OFF_GRID when a level does not fit it: the book must be told anew."""
     if mk.tick == 0:
         mk.tick = tick
@@ -307,13 +308,13 @@ def change_tick(mk, levels, overflow, rows, tick):
 
 
 @kernel
-def agrees(mk, bid_px, ask_px):
+def agrees(mk: Record, bid_px: int, ask_px: int) -> bool:
     """Whether our best prices are the told ones (NONE = that side is empty)."""
-    return mk.bid_px == bid_px and mk.ask_px == ask_px
+    return bool(mk.bid_px == bid_px and mk.ask_px == ask_px)
 
 
 @kernel
-def trim(mk, levels, overflow, rows, bid_px, ask_px):
+def trim(mk: Record, levels: Array, overflow: Array, rows: Array, bid_px: int, ask_px: int) -> int:
     """Remove own levels better than the told best prices; returns how many.
 
     When an aggressive order takes out a level and its remainder rests, the venue tells the new resting level only; the
@@ -330,7 +331,7 @@ def trim(mk, levels, overflow, rows, bid_px, ask_px):
 
 
 @kernel
-def differences(mk, levels, overflow, rows, count):
+def differences(mk: Record, levels: Array, overflow: Array, rows: Array, count: int) -> int:
     """In how many levels a told book, `rows[:count]`, differs from ours."""
     differing = 0
     known = 0

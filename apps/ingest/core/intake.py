@@ -1,9 +1,9 @@
 """Stage 2's decisions about a book: when it is whole, when it is lost, when the venue's own best price says so."""
 
+from apps.ingest.core import book
 from polytraders.contracts import reasons
 from polytraders.contracts.inputs import Flag
-from polytraders.contracts.state import BOOK_OK, BOOK_RESYNC, NONE, STAGED
-from apps.ingest.core import book
+from polytraders.contracts.state import BOOK_OK, BOOK_RESYNC, NONE, STAGED, Array, Record
 from polytraders.kernel.jit import cold, kernel
 
 NO_SNAPSHOT = reasons.number("INTEL_NO_SNAPSHOT")
@@ -16,15 +16,15 @@ TICK_CHANGED = reasons.number("INTEL_TICK_CHANGED")
 
 
 @kernel
-def reason_of(status):
+def reason_of(status: int) -> int:
     """Why a book operation failed."""
     return OFF_GRID if status == book.OFF_GRID else BOOK_OVERFLOW
 
 
 @cold
-def lose(mk, why):
+def lose(mk: Record, why: int) -> bool:
     """The book may be wrong: nothing trades on it until a snapshot. True = it was valid until now."""
-    was_valid = mk.state == BOOK_OK
+    was_valid: bool = mk.state == BOOK_OK
     mk.state = BOOK_RESYNC
     mk.why = why
     mk.resyncs += 1
@@ -32,7 +32,7 @@ def lose(mk, why):
 
 
 @cold
-def open_snapshot(mk, flags, token):
+def open_snapshot(mk: Record, flags: int, token: int) -> None:
     """A whole book begins to arrive."""
     mk.staging = 1
     mk.staged = 0
@@ -40,7 +40,7 @@ def open_snapshot(mk, flags, token):
 
 
 @cold
-def stage_level(mk, rows, side, price, size):
+def stage_level(mk: Record, rows: Array, side: int, price: int, size: int) -> None:
     """One of its levels. More than `STAGED` of them is no book."""
     if mk.staging == 0:
         return
@@ -54,7 +54,7 @@ def stage_level(mk, rows, side, price, size):
 
 
 @cold
-def close_snapshot(mk, levels, overflow, rows, flags):
+def close_snapshot(mk: Record, levels: Array, overflow: Array, rows: Array, flags: int) -> int:
     """The whole book has arrived: compare it with ours, then take it. Returns 0 or the reason why it cannot be used."""
     if mk.staging != 1:
         return BOOK_OVERFLOW
@@ -74,8 +74,10 @@ def close_snapshot(mk, levels, overflow, rows, flags):
 
 
 @cold
-def told_best(mk, pf, levels, overflow, rows, bid_px, ask_px, frame):
-    """The venue's best prices differ from ours: trim, and give the book up if that does not mend it. 0 or the reason."""
+def told_best(
+    mk: Record, pf: Record, levels: Array, overflow: Array, rows: Array, bid_px: int, ask_px: int, frame: int
+) -> int:
+    """The venue's best prices differ from ours: trim, and give the book up if that does not mend it; 0 or why."""
     mk.mismatches += 1
     if pf.first_mismatch_frame == NONE:
         pf.first_mismatch_frame = frame

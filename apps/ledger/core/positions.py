@@ -37,6 +37,14 @@ def hold_for(mk, outcome, price, size):
 
 
 @kernel
+def unit_hold(mk, outcome, price):
+    """What one share at the YES price `price` is held at, 1e-9, no less than `hold_for` a share but for its rounding."""
+    # The curve's top is rate / 4 for the exponent 1 and less above it; below 1 it stays under the rate.
+    top = mk.fee_rate * (250 if mk.fee_exponent >= 1_000 else 1_000)
+    return own_price(outcome, price) * 100_000 + top + mk.fee_bps * 100_000
+
+
+@kernel
 def expose(pf, mk, cluster, strat, pair, amount):
     """Add `amount` (of either sign) to every exposure that the pair's money counts in."""
     pair.exposure += amount
@@ -174,12 +182,6 @@ def release(pf, mk, cluster, strat, pair, left):
     else:
         pair.order_held = left
     return pair.order_held
-
-
-@kernel
-def payout(outcome, size, pays):
-    """What `size` shares of an outcome receive when one YES share pays `pays` price units; rounded down."""
-    return money.notional(size, own_price(outcome, pays), False)
 
 
 @kernel

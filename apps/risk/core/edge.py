@@ -23,5 +23,7 @@ def net_edge(direction, p_hat, q_exec, fee, buffer):
 
 @kernel
 def nano(direction, probability):
-    """A probability as an integer of 1e-9, rounded against the trade."""
+    """A probability as an integer of 1e-9, rounded against the trade; what is none counts as 0, and is no opinion."""
+    if not (0.0 <= probability <= 1.0):
+        return 0
     return int(probability * NANO) if direction == UP else int(probability * NANO) + 1

@@ -4,8 +4,9 @@ All checks vote; the verdict's code is the first rejection in the list's order. 
 stopped by the checks that are for increasing ones.
 """
 
-from polytraders.contracts import checks as c
 from apps.risk.core import checks
+from polytraders.contracts import checks as c
+from polytraders.contracts.decision import ApprovedTrade, DecisionPacket, Verdict
 from polytraders.kernel.jit import kernel
 
 
@@ -49,3 +50,33 @@ def approves(counted):
 def lowest(counted):
     """The lowest set bit as a mask: the first rejection in the order of precedence."""
     return counted & -counted
+
+
+def approved_trade(packet: DecisionPacket, price: int, held: int) -> ApprovedTrade:
+    """The permission that an approving packet gives, once: what an order is made from.
+
+    Args:
+        packet: The decision, with the vote of every check.
+        price: Worst price, in the outcome's own terms, price units.
+        held: Set aside for it: micro-pUSD of a BUY, 1e-6 shares of a SELL.
+
+    Raises:
+        ValueError: The packet does not approve; a fault of the caller.
+    """
+    complete = tuple(vote.check for vote in packet.votes) == tuple(check.name for check in c.CHECKS)
+    if packet.verdict is not Verdict.APPROVE or packet.rejections or not complete or packet.approved_size <= 0:
+        raise ValueError(f"packet {packet.decision_id} is no approval: {packet.code}")
+    return ApprovedTrade(
+        decision_id=packet.decision_id,
+        correlation_id=packet.correlation_id,
+        in_seq=packet.in_seq,
+        market=packet.market.index,
+        condition_id=packet.market.condition_id,
+        token_id=packet.market.tokens[packet.outcome],
+        strategy=packet.strategy,
+        action=packet.action,
+        outcome=packet.outcome,
+        price=price,
+        size=packet.approved_size,
+        held=held,
+    )

@@ -11,6 +11,9 @@ from polytraders.kernel.jit import kernel
 LOT = 10_000
 """0.01 share, the venue's size step."""
 PPM = 1_000_000
+ROUNDING = 10
+"""Micro-pUSD that an order can be held at beyond its size times the unit cost: its price and a flat fee are rounded up to
+a micro, the fee's curve to the nearest ten."""
 
 
 @kernel
@@ -18,8 +21,8 @@ def kelly_size(edge, price, kelly_ppm, capital):
     """1e-6 shares. `edge` and `price` 1e-9 of the bought outcome, `capital` micro-pUSD; 0 without an edge."""
     if edge <= 0 or price <= 0 or price >= NANO or capital <= 0:
         return 0
-    fraction = kelly_ppm / PPM * edge / (NANO - price)
-    return int(min(fraction, 1.0) * capital / price * NANO)
+    # fraction * capital / price as one division; the fraction stays below 1 since kelly_ppm and p do.
+    return int(kelly_ppm * 1e-6 * edge * capital * NANO / ((NANO - price) * price))
 
 
 @kernel
@@ -64,5 +67,5 @@ def floor_lot(size):
 
 @kernel
 def smallest_cost(min_size, unit_cost):
-    """Micro-pUSD that the smallest allowed order costs, rounded up."""
-    return -(-(min_size * (unit_cost // 1_000)) // SIZE_UNIT) + 1
+    """Micro-pUSD that the smallest allowed order is held at, at most."""
+    return -(-(min_size * (unit_cost // 1_000)) // SIZE_UNIT) + ROUNDING

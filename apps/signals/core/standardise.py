@@ -18,7 +18,18 @@ def standardise(x: float, mean: float, scale: float) -> float:
         mean: What counts as ordinary, same unit.
         scale: What counts as far, same unit, > 0; `scale_code` refuses others where a model is loaded.
     """
-    z = (x - mean) / scale
+    return held((x - mean) / scale)
+
+
+@kernel
+def standardise_by(x: float, mean: float, inverse: float) -> float:
+    """The same with 1 / scale, which a model has at hand: a product where the other has a division."""
+    return held((x - mean) * inverse)
+
+
+@kernel
+def held(z: float) -> float:
+    """z within -Z_MAX..Z_MAX; not a number stays not a number."""
     if z > Z_MAX:
         return Z_MAX
     if z < -Z_MAX:

@@ -10,7 +10,7 @@ Log returns are integers in 1e-6: one tick at p = 0.5 is 20,000 of them.
 import math
 
 from polytraders.contracts.inputs import BID, NANO
-from polytraders.contracts.state import BOOK_OK, NONE, RING, SPANS_S, WINDOWS
+from polytraders.contracts.state import BOOK_OK, NONE, RING, SPANS_S, WINDOWS, Array, Record
 from polytraders.kernel.jit import kernel
 
 SECOND, BUY, SELL, MOVES, SUM, SQUARES, LOST = range(7)
@@ -19,13 +19,13 @@ MASK = RING - 1
 
 
 @kernel
-def lost_until(mk, now):
+def lost_until(mk: Record, now: int) -> int:
     """Time since the start of observation in which the book was not valid, ns."""
-    return mk.lost_ns + (now - mk.lost_ts if mk.state != BOOK_OK and mk.lost_ts > 0 else 0)
+    return int(mk.lost_ns + (now - mk.lost_ts if mk.state != BOOK_OK and mk.lost_ts > 0 else 0))
 
 
 @kernel
-def rebase(mk, ring, window, tail):
+def rebase(mk: Record, ring: Array, window: int, tail: int) -> None:
     """Move a window's tail and remember the totals before it."""
     mk.tail[window] = tail
     if tail > mk.head:
@@ -46,10 +46,11 @@ def rebase(mk, ring, window, tail):
 
 
 @kernel
-def roll(mk, ring, now):
+def roll(mk: Record, ring: Array, now: int) -> None:
     """Enter a new second: drop what has left each window."""
     start = now // NANO * NANO
     mk.second = start + NANO
+    mk.dirty = 1
     for window in range(WINDOWS):
         gone = start - SPANS_S[window] * NANO
         tail = mk.tail[window]
@@ -61,7 +62,7 @@ def roll(mk, ring, now):
 
 
 @kernel
-def open_second(mk, ring):
+def open_second(mk: Record, ring: Array) -> bool:
     """The ring row of the current second; totals before it are written when it is new. False = the ring is full."""
     start = mk.second - NANO
     if mk.head >= 0 and ring[mk.head & MASK, SECOND] == start:
@@ -81,11 +82,12 @@ def open_second(mk, ring):
 
 
 @kernel
-def note_trade(mk, ring, aggressor, price, size):
+def note_trade(mk: Record, ring: Array, aggressor: int, price: int, size: int) -> bool:
     """A trade that crossed the spread: buy flow when YES was bought. False = the ring is full."""
     if not open_second(mk, ring):
         return False
     mk.last_price = price
+    mk.dirty = 1
     if aggressor == BID:
         mk.buy += size
     else:
@@ -94,13 +96,13 @@ def note_trade(mk, ring, aggressor, price, size):
 
 
 @kernel
-def log_odds(mid2):
+def log_odds(mid2: int) -> int:
     """ln(mid / (1 - mid)) in 1e-9 for a mid given as bid + ask in price units; 0 < mid < 1."""
     return int(math.floor(math.log(mid2 / (20_000.0 - mid2)) * 1e9 + 0.5)) if 0 < mid2 < 20_000 else 0
 
 
 @kernel
-def note_mid(mk, ring):
+def note_mid(mk: Record, ring: Array) -> bool:
     """The mid after a change of the best prices; a one-sided book has none and keeps the last. False = ring full."""
     if mk.bid_px == NONE or mk.ask_px == NONE:
         return True
@@ -118,18 +120,19 @@ def note_mid(mk, ring):
     mk.moves += 1
     mk.move_sum += move
     mk.move_squares += move * move
+    mk.dirty = 1
     return True
 
 
 @kernel
-def note_lost(mk, ring, now):
+def note_lost(mk: Record, ring: Array, now: int) -> None:
     """The book has become invalid: from now on the windows miss something."""
     if mk.lost_ts == 0 and mk.observed_ts > 0:
         mk.lost_ts = now
 
 
 @kernel
-def note_found(mk, ring, now):
+def note_found(mk: Record, ring: Array, now: int) -> bool:
     """The book is valid again, or for the first time. False = the ring is full."""
     if mk.observed_ts == 0:
         mk.observed_ts = now
@@ -144,17 +147,17 @@ def note_found(mk, ring, now):
 
 
 @kernel
-def completeness(mk, window, now):
+def completeness(mk: Record, window: int, now: int) -> float:
     """Observed part of a window, 0..1."""
     if mk.observed_ts == 0:
         return 0.0
     span = SPANS_S[window] * NANO
-    seen = min(span, now - mk.observed_ts) - (lost_until(mk, now) - mk.lost_base[window])
+    seen: int = min(span, now - mk.observed_ts) - (lost_until(mk, now) - mk.lost_base[window])
     return max(seen, 0) / span
 
 
 @kernel
-def volatility(moves, move_sum, move_squares):
+def volatility(moves: int, move_sum: int, move_squares: int) -> float:
     """Standard deviation of one-move log returns of the mid; 0 with fewer than two moves."""
     if moves < 2:
         return 0.0

@@ -54,6 +54,7 @@ class Decoder:
 
     Attributes:
         markets: Condition id of each market index, in order of first sight or registration.
+        tokens: Token ids of each market, YES first, as far as told.
     """
 
     def __init__(self, capacity: int = 1024, connection: int = 0) -> None:
@@ -71,6 +72,7 @@ class Decoder:
         self._counts: Counter[str] = Counter()
         self._names: dict[str, set[str]] = {}
         self.markets: list[str] = self._known.markets
+        self.tokens: list[list[str]] = self._known.tokens
 
     @property
     def counters(self) -> Counter[str]:

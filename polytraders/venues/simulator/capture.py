@@ -39,7 +39,7 @@ CLUSTERS: Final = ("sports", "politics", "crypto")
 
 
 class Capture(Iterator[bytes]):
-    """Frames of a made-up session, one at a time; the same for the same arguments, on every machine.
+    """Frames of a made-up capture, one at a time; the same for the same arguments, on every machine.
 
     Attributes:
         ids: (condition id, YES token, NO token) of each market.
@@ -222,12 +222,12 @@ def identifiers(seed: int, index: int) -> tuple[str, str, str]:
 
 
 def frames(*, seed: int, count: int, markets: int = 6) -> Capture:
-    """Frames of a made-up session; see Capture."""
+    """Frames of a made-up capture; see Capture."""
     return Capture(seed=seed, count=count, markets=markets)
 
 
 def write(path: Path, *, seed: int, count: int, markets: int = 6) -> Capture:
-    """Write a made-up session, one frame a line.
+    """Write a made-up capture, one frame a line.
 
     Args:
         path: Compressed when it ends in .gz or .zst. The bytes are the same each time.
@@ -236,7 +236,7 @@ def write(path: Path, *, seed: int, count: int, markets: int = 6) -> Capture:
         markets: See Capture.
 
     Returns:
-        The session, with its truth.
+        The capture, with its truth.
 
     Raises:
         OSError: The file cannot be written.
@@ -257,11 +257,11 @@ def _packed(path: Path, file: IO[bytes]) -> AbstractContextManager[Any]:
 
 
 def registry_toml(*, seed: int, markets: int = 6, close_time: str = "2026-12-31T00:00:00Z") -> str:
-    """The registry file that goes with a made-up session: what a capture cannot tell.
+    """The registry file that goes with a made-up capture: what a capture cannot tell.
 
     Args:
-        seed: The session's.
-        markets: The session's.
+        seed: The capture's.
+        markets: The capture's.
         close_time: When trading ends, RFC 3339.
     """
     entries = []

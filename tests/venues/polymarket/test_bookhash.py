@@ -113,8 +113,8 @@ def test_a_book_of_the_channel_is_checked_where_the_registry_knows_the_rest(
 
 @pytest.mark.skipif(not DATA.exists(), reason="no recorded data: set POLYTRADERS_DATA")
 def test_a_real_book_of_the_channel_reproduces_on_protocol_2() -> None:
-    session = (DATA / "protocol-v2-fixtures" / "ws-market-v2-session.abridged.jsonl").read_text().splitlines()
-    heard = [json.loads(line)["data"] for line in session if '"event_type\\' in line]
+    lines = (DATA / "protocol-v2-fixtures" / "ws-market-v2-session.abridged.jsonl").read_text().splitlines()
+    heard = [json.loads(line)["data"] for line in lines if '"event_type\\' in line]
     (market,) = (json.loads(text)[0] for text in heard)
     known = Decoder()
     known.register(market["market"], [market["asset_id"]], min_size="5", neg_risk=False)

@@ -101,8 +101,9 @@ def test_a_twin_of_another_size_is_flagged_and_the_yes_size_counts(order: int) -
     assert known.counters["mirror_broken"] == 1
 
 
-def test_twins_with_other_best_prices_are_flagged_and_the_yes_best_counts() -> None:
-    entries = change(NO_ID, "SELL", "0.54", "100", "0.52", "0.55"), change(YES_ID, "BUY", "0.46", "100")
+@pytest.mark.parametrize("order", [1, -1])
+def test_twins_with_other_best_prices_are_flagged_and_the_yes_best_counts(order: int) -> None:
+    entries = [change(NO_ID, "SELL", "0.54", "100", "0.52", "0.55"), change(YES_ID, "BUY", "0.46", "100")][::order]
     (row,) = rows(changes(*entries))
     assert row[2] == WHOLE | Flag.MIRROR_BROKEN
     assert row[6:8] == (4_700, 4_800)
@@ -328,7 +329,7 @@ def test_a_usual_frame_costs_a_few_microseconds() -> None:
     assert best / len(said) < 30e-6, "goal 6 us; the bound leaves room for a busy machine"
 
 
-def test_a_slow_reader_says_the_same_of_a_made_up_session() -> None:
+def test_a_slow_reader_says_the_same_of_a_made_up_capture() -> None:
     known, reader = Decoder(), Reader()
     for raw in frames(seed=11, count=3_000):
         ours = [tuple(row) for row in known.decode(raw).rows]
@@ -339,7 +340,7 @@ def test_a_slow_reader_says_the_same_of_a_made_up_session() -> None:
 
 
 @recorded
-def test_the_recorded_session_decodes_without_a_refusal() -> None:
+def test_the_recorded_capture_decodes_without_a_refusal() -> None:
     known = Decoder()
     kinds: dict[int, int] = {}
     mirrored = no_first = 0
@@ -377,8 +378,8 @@ def test_the_schema_samples_of_others_are_read() -> None:
         assert Decoder().decode(sample.read_bytes()).code is None, sample.name
     known = Decoder()
     assert known.decode((DATA / "protocol-v2-fixtures" / "new-market-frame.json").read_bytes()).code is None
-    session = (DATA / "protocol-v2-fixtures" / "ws-market-v2-session.abridged.jsonl").read_text().splitlines()
-    heard = [json.loads(line) for line in session]
+    lines = (DATA / "protocol-v2-fixtures" / "ws-market-v2-session.abridged.jsonl").read_text().splitlines()
+    heard = [json.loads(line) for line in lines]
     for line in heard:
         if line["dir"] == "recv":
             assert known.decode(line["data"].encode()).code is None

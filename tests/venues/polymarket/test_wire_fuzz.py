@@ -83,6 +83,14 @@ def decoder() -> Decoder:
     return made
 
 
+WARM = decoder()
+"""Has seen every text of its test before, so that only what the texts say decides which way a frame goes."""
+for text in ("0.46", "0.460", "0.47", "0.48", "0.52", "0.53", "0.54"):
+    for size in ("6", "100", "100.0"):
+        for best in (text, "", "1"):
+            assert WARM.decode(frame(changes(change(YES_ID, "BUY", text, size, best, best)))).code is None
+
+
 def judge(known: Decoder, raw: bytes) -> None:
     """Decode, and hold the answer against everything that must always be true."""
     markets, refused = list(known.markets), known.counters["refused"]
@@ -168,6 +176,30 @@ def test_arrays_of_events_with_something_else_among_them(events: list[Any], valu
     judge(decoder(), frame(told))
 
 
+OTHERWISE = {
+    "asset_id": [YES_ID, NO_ID, OTHER_YES],
+    "side": ["BUY", "SELL"],
+    "price": ["0.46", "0.460", "0.54", "0.48"],
+    "size": ["100", "100.0", "6"],
+    "best_bid": ["0.47", "0.52", "", "0.46"],
+    "best_ask": ["0.48", "0.53", "1", "0.54"],
+}
+ONE_OTHER = st.sampled_from([(at, key, text) for at in (0, 1) for key, texts in OTHERWISE.items() for text in texts])
+
+
+@many
+@given(st.booleans(), st.lists(ONE_OTHER, max_size=3))
+def test_the_short_way_says_what_the_long_way_says(reverse: bool, others: list[tuple[int, str, str]]) -> None:
+    event = json.loads(frame(pair()))
+    for at, key, text in others:
+        event["price_changes"][at][key] = text
+    if reverse:
+        event["price_changes"].reverse()
+    raw = frame(event)
+    # An array always goes the long way.
+    assert WARM.decode(raw) == WARM.decode(b"[" + raw + b"]")
+
+
 def walk(tree: Any) -> Any:
     """Every place in a tree, as (container, key or index)."""
     for name in list(tree) if isinstance(tree, dict) else range(len(tree)):
@@ -176,11 +208,11 @@ def walk(tree: Any) -> Any:
             yield from walk(tree[name])
 
 
-def test_a_hostile_session_does_not_fill_the_memory() -> None:
+def test_a_hostile_feed_does_not_fill_the_memory() -> None:
     random = Random(7)
     known = decoder()
 
-    def session(count: int) -> None:
+    def feed(count: int) -> None:
         for _ in range(count):
             size = f"{random.randrange(10**6)}.{random.randrange(10**6):06d}"
             nonce = f"{random.randrange(10**12)}"
@@ -190,10 +222,10 @@ def test_a_hostile_session_does_not_fill_the_memory() -> None:
             known.decode(frame(book(nonce, market=f"0x{random.getrandbits(256):064x}")))
             known.decode(frame(pair())[: random.randrange(400)])
 
-    session(1_000)
+    feed(1_000)
     tracemalloc.start()
     try:
-        session(4_000)
+        feed(4_000)
         grown = tracemalloc.get_traced_memory()[0]
     finally:
         tracemalloc.stop()

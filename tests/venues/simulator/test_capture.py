@@ -1,4 +1,4 @@
-"""The made-up sessions: they have the real channel's habits, and their own truth agrees with what they tell."""
+"""The made-up captures: they have the real channel's habits, and their own truth agrees with what they tell."""
 
 import gzip
 import json
@@ -22,7 +22,7 @@ Sides = tuple[dict[int, int], dict[int, int]]
 
 
 class Followed(NamedTuple):
-    """What a plain book made of a session."""
+    """What a plain book made of a capture."""
 
     books: dict[str, Sides]
     mismatched: list[int]
@@ -38,14 +38,14 @@ def bests(sides: Sides) -> tuple[int, int]:
     return max(sides[BID]), min(sides[ASK])
 
 
-def follow(session: Capture) -> Followed:
+def follow(recording: Capture) -> Followed:
     """Decode, and keep dictionaries: told levels are totals, whole books replace, told best prices trim."""
     known = Decoder()
     books: dict[int, Sides] = {}
     staged: Sides = ({}, {})
     mismatched: list[int] = []
     trimmed = differences = after = crossed = 0
-    for number, raw in enumerate(session):
+    for number, raw in enumerate(recording):
         decoded = known.decode(raw)
         assert decoded.code is None
         for kind, side, flags, market, price, size, bid, ask, _ in decoded.rows:
@@ -78,7 +78,7 @@ def follow(session: Capture) -> Followed:
 
 
 @pytest.fixture(scope="module")
-def session() -> list[bytes]:
+def recording() -> list[bytes]:
     return list(frames(seed=1, count=12_000))
 
 
@@ -106,13 +106,13 @@ def test_truth_and_told_agree_for_any_seed_and_wherever_it_ends(seed: int, count
     assert made.mismatched == told.incidents
 
 
-def test_the_same_arguments_give_the_same_bytes_and_other_seeds_do_not(session: list[bytes]) -> None:
-    assert list(frames(seed=1, count=12_000)) == session
-    assert list(frames(seed=2, count=50))[1:] != session[1:50]
+def test_the_same_arguments_give_the_same_bytes_and_other_seeds_do_not(recording: list[bytes]) -> None:
+    assert list(frames(seed=1, count=12_000)) == recording
+    assert list(frames(seed=2, count=50))[1:] != recording[1:50]
 
 
-def test_the_first_frame_is_every_book_of_both_tokens(session: list[bytes]) -> None:
-    books = json.loads(session[0])
+def test_the_first_frame_is_every_book_of_both_tokens(recording: list[bytes]) -> None:
+    books = json.loads(recording[0])
     assert [book["event_type"] for book in books] == ["book"] * 12
     assert {book["hash"] for book in books} == {""}
     assert [book["tick_size"] for book in books[::2]] == ["0.01", "0.01", "0.001", "0.01", "0.01", "0.01"]
@@ -121,30 +121,30 @@ def test_the_first_frame_is_every_book_of_both_tokens(session: list[bytes]) -> N
     assert best_last == sorted(best_last, reverse=True)
 
 
-def test_the_habits_of_the_real_channel_are_there(session: list[bytes]) -> None:
-    events: list[dict[str, Any]] = [json.loads(raw) for raw in session[1:]]
+def test_the_habits_of_the_real_channel_are_there(recording: list[bytes]) -> None:
+    events: list[dict[str, Any]] = [json.loads(raw) for raw in recording[1:]]
     kinds = Counter(event["event_type"] for event in events)
     assert kinds["price_change"] > 10_000
     assert kinds["last_trade_price"] > 200
     assert kinds["book"] >= 6
-    yes = {book["market"]: book["asset_id"] for book in reversed(json.loads(session[0]))}
+    yes = {book["market"]: book["asset_id"] for book in reversed(json.loads(recording[0]))}
     changes = [event for event in events if event["event_type"] == "price_change"]
     no_first = sum(event["price_changes"][0]["asset_id"] != yes[event["market"]] for event in changes)
     assert 0.3 < no_first / len(changes) < 0.37
     trades = [event for event in events if event["event_type"] == "last_trade_price"]
     assert 0.4 < sum(trade["asset_id"] == yes[trade["market"]] for trade in trades) / len(trades) < 0.6
     assert any(len(event["price_changes"]) > 2 for event in changes)
-    assert sum(one == two for one, two in pairwise(session)) >= 10
+    assert sum(one == two for one, two in pairwise(recording)) >= 10
     times = [int(event["timestamp"]) for event in events]
     back = min(two - one for one, two in pairwise(times))
     assert -2_900 - 253 <= back < -1_000
     assert max(times) - times[0] >= 360_000, "12,000 frames span six minutes"
 
 
-def test_spreads_and_depth_are_a_market_s_and_prices_move(session: list[bytes]) -> None:
+def test_spreads_and_depth_are_a_market_s_and_prices_move(recording: list[bytes]) -> None:
     spreads: Counter[int] = Counter()
     mids: dict[str, list[int]] = {}
-    for raw in session[1:]:
+    for raw in recording[1:]:
         event = json.loads(raw)
         for change in event.get("price_changes", ())[-1:]:
             bid, ask = (round(float(change[name]) * PRICE_UNIT) for name in ("best_bid", "best_ask"))

@@ -1,0 +1,86 @@
+"""Integers as figures: exact, in the right unit, within their column."""
+
+import datetime as dt
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from polytraders.contracts.checks import CHECKS
+from polytraders.figures import COUNT, UNITS, fitted, fixed, per_share, percent, price, shares, span, utc
+
+COLUMN = 11
+
+
+def test_worked_example() -> None:
+    assert per_share(645_000_000) == "0.645000"
+    assert per_share(9_000_000, sign=True) == "+0.009000"
+    assert shares(2_000_000_000) == "2,000.00"
+    assert price(6_400) == "0.6400"
+    assert percent(950_000) == "95.00 %"
+    assert utc(1_700_000_050_840_000_000) == "2023-11-14 22:14:10.840000 UTC"
+
+
+@pytest.mark.parametrize(
+    ("ns", "text"),
+    [
+        (0, "0.000 s"),
+        (1, "1 ns"),
+        (-999_999, "-999999 ns"),
+        (1_000_000, "0.001 s"),
+        (60_000_000, "0.060 s"),
+        (9_999_999_000_000, "9999.999 s"),
+        (86_400_000_000_000, "1.00 d"),
+        (-1_780_272_000_000_000_000, "-20605.00 d"),
+    ],
+)
+def test_a_span_brings_its_own_unit(ns: int, text: str) -> None:
+    assert span(ns) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [
+        (500_000_000, "micro-pUSD", "500.00"),
+        (-1, "micro-pUSD", "-0.000001"),
+        (10**13, "1e-6 shares", "10000000.00"),
+        (10**14, "1e-6 shares", "100000000.0"),
+        (10**9, "spread, price units", "100000.0000"),
+        (-1, "1e-9 per share", "-1e-9"),
+        (255 | 1 << 32, "missing facts (bits)", "9"),
+        (-(255 | 1 << 32), "missing facts (bits)", "-9"),
+        (0, "missing facts (bits)", "0"),
+        (86_400_000, "ms", "1.00 d"),
+        (12_345, "ppm of the day's high", "1.23"),
+    ],
+)
+def test_a_checks_number_is_told_in_its_unit(value: int, unit: str, text: str) -> None:
+    assert fitted(value, UNITS[unit], COLUMN) == text
+
+
+def test_every_unit_of_the_checks_is_known_and_short() -> None:
+    assert {check.unit for check in CHECKS} == set(UNITS)
+    assert max(len(unit.name) for unit in (*UNITS.values(), COUNT)) <= 6
+
+
+@given(st.integers(-(10**13), 10**13), st.sampled_from(sorted(UNITS)))
+def test_a_number_that_is_not_nothing_never_looks_like_nothing_and_fits(value: int, name: str) -> None:
+    unit = UNITS[name]
+    text = fitted(value, unit, COLUMN)
+    assert unit.places == 0 or len(text) <= COLUMN
+    if unit.name not in ("time", "facts"):
+        assert (Decimal(text) == 0) == (value == 0)
+        assert abs(Decimal(text) - Decimal(value).scaleb(-unit.places)) <= Decimal(1).scaleb(-min(unit.shown, 0)) / 2
+
+
+@given(st.integers(-(10**15), 10**15), st.integers(0, 9))
+def test_all_places_shown_is_exact(value: int, places: int) -> None:
+    assert Decimal(fixed(value, places, places)) == Decimal(value).scaleb(-places)
+
+
+@given(st.integers(0, 4_000_000_000_000_000_000))
+def test_a_time_reads_back_to_the_microsecond(ns: int) -> None:
+    read = dt.datetime.strptime(utc(ns), "%Y-%m-%d %H:%M:%S.%f UTC").replace(tzinfo=dt.UTC)
+    whole = read - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+    assert (whole.days * 86_400 + whole.seconds) * 1_000_000 + whole.microseconds == ns // 1_000
