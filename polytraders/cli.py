@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -44,6 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return replay(given) if given.verb == "replay" else demo(given)
     except BrokenPipeError:
+        # Whoever read this has gone. The interpreter's last flush must not complain about it either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
     except KeyboardInterrupt:
         print("\nstopped", file=sys.stderr)
@@ -57,7 +60,7 @@ def replay(given: argparse.Namespace) -> int:
     from polytraders.sources import BLOCK_ROWS
 
     if not given.source.is_file():
-        print(f"polytraders: {given.source}: no such capture", file=sys.stderr)
+        print(f"polytraders: {ConfigError.code}: {given.source}: no such capture", file=sys.stderr)
         return UNUSABLE
     plan = Plan(
         source=given.source,
@@ -71,6 +74,8 @@ def replay(given: argparse.Namespace) -> int:
         if given.explain is not None:
             return explain(plan, given.explain)
         return _replay(plan, given.json, given.against)
+    except BrokenPipeError:
+        raise
     except (ConfigError, OSError) as error:
         code = getattr(error, "code", "GOV_CONFIG_INVALID")
         print(f"polytraders: {code}: {error}", file=sys.stderr)
@@ -91,7 +96,7 @@ def _replay(plan: "Plan", as_json: bool, against: Path | None) -> int:
         print("\r\x1b[K", end="", file=sys.stderr)
     if run.capture.broken:
         print(f"polytraders: the capture ends early: {run.capture.broken}", file=sys.stderr)
-    print(replaying.to_json(report) if as_json else text(report))
+    print(replaying.to_json(report) if as_json else text(report), flush=True)
     return REGRESSION if report.verdict_code == "GOV_REPLAY_REGRESSION" else OK
 
 
@@ -142,7 +147,7 @@ def explain(plan: "Plan", in_seq: int) -> int:
     """`polytraders replay SOURCE --explain IN_SEQ`."""
     from polytraders.explaining import explained
 
-    run = prepared(plan)
+    run = prepared(plan._replace(keep_outputs=False))
     found = explained(run, in_seq)
     print(found.text)
     return OK if found.decided else UNUSABLE

@@ -39,6 +39,12 @@ class ConfigError(ValueError):
     code = "GOV_CONFIG_INVALID"
 
 
+class RolloutError(ConfigError):
+    """A strategy that wants to begin above paper: going up needs evidence, and a file is none."""
+
+    code = "GOV_ROLLOUT_EVIDENCE_MISSING"
+
+
 class Limit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One table of limits.toml."""
 
@@ -220,6 +226,7 @@ def load_strategy(path: Path) -> Strategy:
 
     Raises:
         ConfigError: Not of this form, or a parameter that its model does not have.
+        RolloutError: A stage above paper.
     """
     if not path.suffix and not path.exists():
         path = STRATEGIES / f"{path.name}.toml"
@@ -233,6 +240,8 @@ def load_strategy(path: Path) -> Strategy:
     stages = {stage.name.lower(): int(stage) for stage in Stage}
     if template.stage not in stages:
         raise ConfigError(f"{where}: stage is one of {', '.join(stages)}")
+    if stages[template.stage] > Stage.PAPER:
+        raise RolloutError(f"{where}: a strategy begins at paper at most, not at {template.stage}")
     try:
         params = parameters.layout(template.model, template.parameters)
         model = parameters.MODELS.index(template.model)

@@ -45,7 +45,7 @@ def is_readable(mk):
 def no_trade(waits):
     """What there is to judge when there is no book to read: nothing that any check could approve."""
     return checks.Trade(
-        UP, BUY, YES, 0, 0, 0, 0, 0, 0, 0, 0, edge.NO_EDGE, 0, NONE, 0, 0, 0, 0, 0, 0, waits
+        UP, BUY, YES, 0, 0, 0, 0, 0, 0, 0, 0, edge.NO_EDGE, 0, 0, 0, NONE, 0, 0, 0, 0, 0, 0, waits
     )  # fmt: skip
 
 
@@ -119,7 +119,7 @@ def consider(state, h, strategy, ranking):
     complete = uncertainty.completeness_ppm(strat.windows, x[s.COMPLETE_60S], x[s.COMPLETE_5M], x[s.COMPLETE_1H])
     trade = checks.Trade(
         direction, action, outcome, complete, opinion, p.reference_age_ms, uncertainty.band_nano(p.lower, p.upper), p_nano, est.q_exec,
-        est.fee, p.buffer, gain, est.filled, est.worst_px, strategy_cap, liquidity_cap, portfolio_cap, size,
+        est.fee, p.buffer, gain, maker, wish, est.filled, est.worst_px, strategy_cap, liquidity_cap, portfolio_cap, size,
         sizing.smallest_cost(max(h.mk.min_size, sizing.LOT), unit_cost), int(flattening != 0), waits,
     )  # fmt: skip
     return trade, p
@@ -174,13 +174,14 @@ def write_detail(state, h, strategy, trade, p, details):
     d.liquidity_cap = trade.liquidity_cap
     d.portfolio_cap = trade.portfolio_cap
     d.slippage = walk.slippage(trade.direction, trade.q_exec, mk.mid2) if trade.filled > 0 else 0
-    d.wish = strat.size
-    delay = fills.delay_ms(mk, h.lim.order_latency_ms, strat.maker)
+    d.wish = trade.wish
+    d.worst_px = trade.worst_px
+    delay = fills.delay_ms(mk, h.lim.order_latency_ms, trade.maker)
     d.p_fill, d.fill_ms = fills.predict(
-        mk, state.levels[h.market], trade.direction, strat.maker, trade.filled, strat.size, strat.rest_ms, delay
+        mk, state.levels[h.market], trade.direction, trade.maker, trade.filled, trade.wish, strat.rest_ms, delay
     )
     d.valid_ms = fills.VALID_MS
-    d.warnings = fills.warnings(mk, trade.filled, strat.size)
+    d.warnings = fills.warnings(mk, trade.filled, trade.wish)
     d.quality = mk.state
     d.book_row_ts = mk.row_ts
     d.best_bid = mk.bid_px

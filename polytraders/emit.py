@@ -35,6 +35,7 @@ def row(pf, out, kind, market, strategy):
     o.size = 0
     o.money = 0
     o.fee = 0
+    o.held = 0
     o.counted = 0
     o.counted_first = NONE
     o.order_seq = 0
@@ -118,6 +119,7 @@ def approval(o, pair, price):
     o.price = price
     o.size = pair.order_size
     o.money = pair.order_held
+    o.held = pair.order_held
     o.order_seq = pair.order_seq
 
 
@@ -131,6 +133,7 @@ def fill(pf, out, pair, market, strategy, price, size, money, fee):
     o.size = size
     o.money = money
     o.fee = fee
+    o.held = pair.order_held
     o.votes = pair.order_maker
     o.order_seq = pair.order_seq
 

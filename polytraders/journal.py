@@ -5,7 +5,7 @@ and holds anew what the rest still needs; an end voids the hold. So free cash an
 every row.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
@@ -26,9 +26,6 @@ MAY_BE_NEGATIVE: Final = frozenset({VENUE, OUTSIDE})
 """The other side of every trade, and where capital comes from."""
 MONEY: Final = "pUSD"
 
-Hold = Callable[[int, Outcome, int, int], int]
-"""(market, outcome, own price, size) to the micro-pUSD that a purchase of that size may still need."""
-
 
 class Journal:
     """All transfers of a run, in booking order, each with its present status.
@@ -38,14 +35,12 @@ class Journal:
         left: What is open of each order, 1e-6 shares.
     """
 
-    def __init__(self, names: Names, hold: Hold) -> None:
-        """Start with empty books; `hold` is the ledger's rule for what an open purchase needs."""
+    def __init__(self, names: Names) -> None:
+        """Start with empty books."""
         self.entries: dict[str, Transfer] = {}
         self.left: dict[str, int] = {}
         self._names = names
-        self._hold = hold
         self._holds: dict[str, Transfer] = {}
-        self._prices: dict[str, int] = {}
 
     def deposit(self, in_seq: int, amount: int) -> None:
         """Capital comes in (> 0) or goes out (< 0), micro-pUSD."""
@@ -63,8 +58,7 @@ class Journal:
     def _approved(self, row: np.void) -> None:
         which = correlation(int(row["in_seq"]), int(row["market"]), int(row["strategy"]))
         self.left[which] = int(row["size"])
-        self._prices[which] = int(row["price"])
-        self._hold_for(row, which, int(row["money"]))
+        self._hold_for(row, which, int(row["held"]))
 
     def _filled(self, row: np.void) -> None:
         which, source = order_id(row), _source(row)
@@ -78,9 +72,7 @@ class Journal:
         left = self.left[which] - size
         self.left[which] = left
         if left > 0:
-            outcome = Outcome(int(row["outcome"]))
-            needed = self._hold(int(row["market"]), outcome, self._prices[which], left) if buys else left
-            self._hold_for(row, which, needed)
+            self._hold_for(row, which, int(row["held"]))
 
     def _ended(self, row: np.void) -> None:
         which = order_id(row)
@@ -138,9 +130,9 @@ def _source(row: np.void) -> tuple[int, int]:
     return int(row["in_seq"]), int(row["ordinal"])
 
 
-def transfers(rows: Iterable[np.void], names: Names, hold: Hold, *, capital: int = 0) -> list[Transfer]:
+def transfers(rows: Iterable[np.void], names: Names, *, capital: int = 0) -> list[Transfer]:
     """The books of a whole run: its capital, then every transfer of its rows with the status it ended in."""
-    journal = Journal(names, hold)
+    journal = Journal(names)
     if capital:
         journal.deposit(0, capital)
     journal.add(rows)

@@ -117,10 +117,15 @@ class Replay:
         Raises:
             KernelFault: The loop refused to go on.
         """
-        for rows in self.capture:
-            self.runner.feed(rows)
-            if progress is not None:
-                progress(self)
+        try:
+            for rows in self.capture:
+                self.runner.feed(rows)
+                if progress is not None:
+                    progress(self)
+        except BaseException:
+            # Half of a run's outputs is nobody's outputs.
+            self._forget()
+            raise
         return self.report()
 
     def report(self) -> ReplayReport:
@@ -219,6 +224,11 @@ class Replay:
         """One decision of the last rows fed, in full: a PACKET or APPROVAL row and its DETAIL row."""
         at = moment(self.runner.state, int(out["market"]), int(out["strategy"]))
         return packets.packet(out, detail, names=self.names, at=at)
+
+    def _forget(self) -> None:
+        if self._sink is not None:
+            self._sink.close()
+            shutil.rmtree(self._partial)
 
     def keep(self, report: ReplayReport) -> None:
         """Put the outputs where a later replay finds them by the report's chain head."""

@@ -23,6 +23,11 @@ LINE_MAX: Final = 4 * 1024 * 1024 + 2
 CLOCK_GAP_NS: Final = 600_000_000_000
 """Above this the clock jumps: one CLOCK input instead of thousands of TICKs about which there is nothing to say."""
 UNTIMED_MAX: Final = 256
+ZSTD: Final = b"\x28\xb5\x2f\xfd"
+SKIPPED: Final = b"\x50\x2a\x4d\x18"
+"""Magic numbers of a zstd frame and of one to be passed over (its first byte varies)."""
+RUN: Final = 1
+"""Type of a zstd block that is one byte, repeated."""
 EARLIEST_NS: Final = 1_577_836_800_000_000_000
 """2020-01-01: the clock of a capture that never tells a time."""
 
@@ -56,8 +61,9 @@ class Sequencer:
         """The rows of one frame, after the TICKs that are due before it."""
         now = max(self._now, source_ts)
         if now - self._now > CLOCK_GAP_NS:
-            self._append(now, 0, (Kind.CLOCK, 0, 0, -1, 0, 0, 1, now), -1)
-            self._next_tick = now // TICK_NS * TICK_NS
+            jump = now // TICK_NS * TICK_NS
+            self._append(jump, 0, (Kind.CLOCK, 0, 0, -1, 0, 0, 1, jump), -1)
+            self._next_tick = jump
         while self._next_tick <= now:
             self._append(self._next_tick, 0, (Kind.TICK, 0, 0, -1, 0, 0, 0, 0), -1)
             self._next_tick += TICK_NS
@@ -84,14 +90,47 @@ class Sequencer:
             self._rows = []
 
 
+def is_whole(file: IO[bytes]) -> bool:
+    """Whether a capture's zstd frames all end where they should; other files tell for themselves.
+
+    The decompressor takes an early end for the end. Frames are walked by their block headers, so little is read.
+
+    Source: RFC 8878, section 3.1.
+    """
+    end = file.seek(0, 2)
+    at = 0
+    while at < end:
+        file.seek(at)
+        head = file.read(18)
+        if head[:4] != ZSTD and head[1:4] != SKIPPED[1:]:
+            # What another compressor wrote, or nothing that the decompressor has taken.
+            return at == 0
+        if head[:4] != ZSTD:
+            at += 8 + int.from_bytes(head[4:8], "little")
+            continue
+        try:
+            tail = 4 if zstandard.get_frame_parameters(head).has_checksum else 0
+            at += zstandard.frame_header_size(head)
+        except zstandard.ZstdError:
+            return False
+        last = False
+        while not last:
+            file.seek(at)
+            block = int.from_bytes(file.read(3), "little")
+            last = block & 1 == 1 or at + 3 > end
+            at += 3 + (1 if block >> 1 & 3 == RUN else block >> 3)
+        at += tail
+    return at == end
+
+
 def open_capture(file: IO[bytes]) -> IO[bytes]:
     """A capture's lines: plain, .gz or .zst by its first bytes, whatever its name says."""
     magic = file.read(4)
     file.seek(0)
     if magic[:2] == b"\x1f\x8b":
         return gzip.GzipFile(fileobj=file)  # type: ignore[return-value]
-    if magic == b"\x28\xb5\x2f\xfd":
-        reader = zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)
+    if magic == ZSTD:
+        reader = zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True, closefd=False)
         return BufferedReader(reader, 1 << 20)
     return file
 
@@ -179,6 +218,7 @@ class Capture:
                     self.broken = str(error)
                     return
                 if raw is None:
+                    self.broken = "" if is_whole(file) else "the compressed file ends in the middle"
                     return
                 number = self.frames
                 self.frames += 1

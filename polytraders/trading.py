@@ -42,7 +42,7 @@ def place(pf, lim, mk, cluster, strat, pair, trade):
     pair.order_size = trade.size
     pair.order_left = trade.size
     pair.order_held = 0
-    pair.order_maker = strat.maker if trade.flattening == 0 else 0
+    pair.order_maker = trade.maker
     pair.order_front = 0
     pair.order_cancelled = 0
     delay_ms = lim.order_latency_ms + (0 if pair.order_maker != 0 else mk.taker_delay_ms)

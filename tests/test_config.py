@@ -211,6 +211,13 @@ def test_a_template_is_refused(tmp_path: Path, was: str, now: str, words: str) -
     assert words in str(refusal.value)
 
 
+@pytest.mark.parametrize("stage", ["canary", "live"])
+def test_a_strategy_does_not_begin_above_paper(tmp_path: Path, stage: str) -> None:
+    with pytest.raises(ConfigError, match="begins at paper at most") as refusal:
+        config.load_strategy(written(tmp_path, LOGIT.replace('stage = "paper"', f'stage = "{stage}"')))
+    assert refusal.value.code == "GOV_ROLLOUT_EVIDENCE_MISSING"
+
+
 # --- limits ----------------------------------------------------------------------------------------------------------
 
 

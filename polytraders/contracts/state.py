@@ -173,6 +173,7 @@ OUT = np.dtype(
         ("size", "<i8"),
         ("money", "<i8"),  # APPROVAL, DONE: held; FILL: spent (+) or received (-); SETTLED: received; micro-pUSD
         ("fee", "<i8"),  # micro-pUSD of a fill
+        ("held", "<i8"),  # APPROVAL, FILL: what the order holds from now on, micro-pUSD of a BUY, 1e-6 shares of a SELL
         ("counted", "<i8"),  # evaluations with the verdict before this row
         ("counted_first", "<i8"),  # and the bit of that verdict; NONE = none before
         ("order_seq", "<i8"),  # in_seq of the approval that made the order
@@ -195,6 +196,7 @@ DETAIL = np.dtype(
         ("strategy_cap", "<i8"),
         ("liquidity_cap", "<i8"),
         ("portfolio_cap", "<i8"),
+        ("worst_px", "<i8"),  # worst price of the walk in YES terms, price units, NONE = nothing to be had
         ("slippage", "<i8"),  # 1e-9, against the mid
         ("p_fill", "<f8"),
         ("fill_ms", "<i8"),

@@ -68,13 +68,14 @@ class Played(NamedTuple):
 
 def commands(at: int) -> list[tuple[int, int, int, int, int]]:
     """(kind, market, price, size, a) after block number `at`."""
-    return {
+    known: dict[int, list[tuple[int, int, int, int, int]]] = {
         20: [(Kind.FLATTEN, -1, Scope.STRATEGY, 1, 1)],
         28: [(Kind.FLATTEN, -1, Scope.STRATEGY, 1, 0)],
         40: [(Kind.KILL, -1, Scope.MARKET, 1, 0)],
         44: [(Kind.RELEASE, -1, Scope.MARKET, 1, 0)],
         50: [(Kind.GAP, 0, 0, 0, 0)],
-    }.get(at, [])
+    }
+    return known.get(at, [])
 
 
 def rows(run: Any) -> Iterator[np.ndarray]:
@@ -168,7 +169,8 @@ def started(folder: Path) -> Played:
     command = [sys.executable, "-m", "tests.packets.played", str(folder)]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=100)
     assert done.returncode == 0, done.stderr
-    return pickle.loads((folder / "played.pickle").read_bytes())  # type: ignore[no-any-return]
+    found: Played = pickle.loads((folder / "played.pickle").read_bytes())
+    return found
 
 
 if __name__ == "__main__":

@@ -31,7 +31,8 @@ def row(kind: int, **fields: int) -> np.void:
     out = np.zeros(1, s.OUT)
     for name, value in {"in_seq": 9, "ts": NOW + 1, "kind": kind, "order_seq": 7, **fields}.items():
         out[name] = value
-    return out[0]  # type: ignore[no-any-return]
+    found: np.void = out[0]
+    return found
 
 
 def test_worked_example() -> None:

@@ -7,7 +7,6 @@ from apps.ledger.core.transfers import NOTHING, Balance, Key, balances, sums, tr
 from polytraders.contracts import state as s
 from polytraders.contracts.inputs import SIZE_UNIT
 from polytraders.contracts.ledger import TransferStatus
-from polytraders.contracts.market import Outcome
 from polytraders.journal import CASH, FEES, HELD, MAY_BE_NEGATIVE, MONEY, Journal, transfers
 from polytraders.naming import Names
 from tests.packets.made import NAMES, SHARE, SIZE
@@ -26,25 +25,22 @@ def needed(size: int, own_price: int, fees: tuple[int, int, int]) -> int:
     return -(-size * own_price // 10_000) + 10 * steps
 
 
-def free_of_charge(market: int, outcome: Outcome, price: int, size: int) -> int:
-    return needed(size, price, (0, 0, 0))
-
-
 def row(kind: int, seq: int, **fields: int) -> np.void:
     out = np.zeros(1, s.OUT)
     for name, value in {"in_seq": seq, "kind": kind, "order_seq": 7, **fields}.items():
         out[name] = value
-    return out[0]  # type: ignore[no-any-return]
+    found: np.void = out[0]
+    return found
 
 
 def test_worked_example() -> None:
     # BUY 2,000 YES at 0.65 at most: 1,200 fill at 0.64, the rest expires; later the market pays out.
-    journal = Journal(NAMES, free_of_charge)
+    journal = Journal(NAMES)
     journal.deposit(1, 10_000 * SHARE)
     held = 1_300 * SHARE
-    journal.add([row(s.APPROVAL, 7, size=SIZE, price=6_500, money=held)])
+    journal.add([row(s.APPROVAL, 7, size=SIZE, price=6_500, held=held)])
     assert balances(journal.entries.values())[CASH, MONEY] == Balance(10_000 * SHARE, 0, held)
-    paid = row(s.FILL, 9, size=1_200 * SHARE, price=6_400, money=768 * SHARE, fee=3_840_000)
+    paid = row(s.FILL, 9, size=1_200 * SHARE, price=6_400, money=768 * SHARE, fee=3_840_000, held=520 * SHARE)
     journal.add([paid])
     found = balances(journal.entries.values())
     assert found[CASH, MONEY] == Balance(9_228_160_000, 0, 520 * SHARE)
@@ -64,13 +60,13 @@ def test_worked_example() -> None:
 
 
 def test_a_sale_holds_its_shares_and_brings_money() -> None:
-    bought = [row(s.APPROVAL, 7, size=SIZE, money=SIZE, price=10_000), row(s.FILL, 8, size=SIZE, money=SIZE)]
-    sale = row(s.APPROVAL, 9, action=s.SELL, size=SIZE, money=SIZE, price=6_000)
-    journal = Journal(NAMES, free_of_charge)
+    bought = [row(s.APPROVAL, 7, size=SIZE, held=SIZE, price=10_000), row(s.FILL, 8, size=SIZE, money=SIZE)]
+    sale = row(s.APPROVAL, 9, action=s.SELL, size=SIZE, held=SIZE, price=6_000)
+    journal = Journal(NAMES)
     journal.deposit(1, SIZE)
     journal.add([*bought, sale])
     assert balances(journal.entries.values())["position:logit", "111"] == Balance(SIZE, 0, SIZE)
-    journal.add([row(s.FILL, 10, order_seq=9, action=s.SELL, size=500 * SHARE, money=-300 * SHARE, fee=1)])
+    journal.add([row(s.FILL, 10, order_seq=9, action=s.SELL, size=500 * SHARE, money=-300 * SHARE, fee=1, held=1_500 * SHARE)])
     found = balances(journal.entries.values())
     assert found["position:logit", "111"] == Balance(1_500 * SHARE, 0, 1_500 * SHARE)
     assert found[CASH, MONEY].posted == 300 * SHARE - 1
@@ -79,7 +75,7 @@ def test_a_sale_holds_its_shares_and_brings_money() -> None:
 
 
 def test_rows_that_move_nothing_are_passed_over_and_capital_can_leave() -> None:
-    journal = Journal(NAMES, free_of_charge)
+    journal = Journal(NAMES)
     journal.add(row(kind, 5) for kind in (s.PACKET, s.COUNTS, s.BOOK))
     assert journal.entries == {}
     journal.deposit(1, 5)
@@ -88,19 +84,19 @@ def test_rows_that_move_nothing_are_passed_over_and_capital_can_leave() -> None:
 
 
 def test_booking_a_row_twice_is_refused() -> None:
-    approval = row(s.APPROVAL, 7, size=SIZE, money=1, price=6_500)
+    approval = row(s.APPROVAL, 7, size=SIZE, held=1, price=6_500)
     with pytest.raises(AssertionError, match="EXEC_LEDGER_DUPLICATE: 7:0:hold"):
-        transfers([approval, approval], NAMES, free_of_charge)
+        transfers([approval, approval], NAMES)
 
 
 def test_a_token_nobody_has_told_is_named_by_its_market() -> None:
     rows = [row(s.SETTLED, 20, outcome=1, size=5, money=5)]
-    made = transfers(rows, Names(("0xab",), (), ("logit",)), free_of_charge, capital=1)
+    made = transfers(rows, Names(("0xab",), (), ("logit",)), capital=1)
     assert [entry.asset for entry in made] == [MONEY, "0xab:NO", MONEY]
 
 
 def test_after_every_step_of_a_session_ledger_and_loop_agree(played: Played) -> None:
-    journal = Journal(played.names, lambda market, _, price, size: needed(size, price, played.fees[market]))
+    journal = Journal(played.names)
     deposited = False
     compared = 0
     for step in played.steps:
@@ -117,13 +113,16 @@ def test_after_every_step_of_a_session_ledger_and_loop_agree(played: Played) -> 
             assert sum(step.holds.values()) == step.reserved
             compared += 1
     assert compared > 20
+    purchases = [out for step in played.steps for out in step.out if out["kind"] == s.APPROVAL and out["action"] == s.BUY]
+    assert purchases
+    for out in purchases:
+        assert out["held"] == needed(int(out["size"]), int(out["price"]), played.fees[int(out["market"])])
     assert set(sums(balances(journal.entries.values())).values()) == {0}
 
 
 def test_what_a_session_still_held_before_it_was_settled_is_in_the_ledger(played: Played) -> None:
     rows = [out for step in played.steps for out in step.out if out["kind"] != s.SETTLED]
-    charge = played.fees
-    made = transfers(rows, played.names, lambda m, _, price, size: needed(size, price, charge[m]), capital=CAPITAL)
+    made = transfers(rows, played.names, capital=CAPITAL)
     found: dict[Key, Balance] = balances(made)
     held = np.zeros_like(played.quantities)
     for (account, asset), balance in found.items():

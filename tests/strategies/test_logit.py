@@ -39,7 +39,7 @@ def test_worked_example() -> None:
     calibration = {"x": [0.0, 0.67, 1.0], "y": [0.0, 0.67, 1.0], "lower": [0.0, 0.64, 1.0], "upper": [0.0, 0.71, 1.0]}
     found = logit.propose(features(0.63), row(bias=0.71, log_odds_weight=0.0, calibration=calibration))
     assert found.p_hat == pytest.approx(0.670, abs=5e-4)
-    assert (found.lower, found.upper) == (pytest.approx(0.64, abs=5e-4), pytest.approx(0.71, abs=5e-4))
+    assert (found.lower, found.upper) == pytest.approx((0.64, 0.71), abs=5e-4)
     assert found.buffer == pytest.approx(35_000_000, rel=2e-2)
     assert (found.opinion, found.reference_age_ms) == (1, 0)
 

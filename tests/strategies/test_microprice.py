@@ -32,7 +32,7 @@ def test_worked_example() -> None:
     """Micro-price 0.632, 300 bought and 100 sold in the last minute: half of the pull upwards, 0.633."""
     found = microprice.propose(features(micro=0.632, mid=0.63, buy_flow_60s=300.0, sell_flow_60s=100.0), row())
     assert found.p_hat == pytest.approx(0.633)
-    assert (found.lower, found.upper) == (pytest.approx(0.631), pytest.approx(0.635))
+    assert (found.lower, found.upper) == pytest.approx((0.631, 0.635))
     assert found.buffer == pytest.approx(2_000_000, abs=1)
     assert (found.opinion, found.reference_age_ms) == (1, 0)
 

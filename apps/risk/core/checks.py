@@ -34,7 +34,9 @@ class Trade(NamedTuple):
     fee: int  # 1e-9 per share
     buffer: int  # 1e-9 per share
     edge: int  # 1e-9 per share
-    filled: int  # 1e-6 shares
+    maker: int  # 1 = rests post-only
+    wish: int  # 1e-6 shares
+    filled: int  # of it, what the displayed book holds
     worst_px: int  # price units
     strategy_cap: int  # 1e-6 shares
     liquidity_cap: int

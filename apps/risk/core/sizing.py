@@ -21,8 +21,9 @@ def kelly_size(edge, price, kelly_ppm, capital):
     """1e-6 shares. `edge` and `price` 1e-9 of the bought outcome, `capital` micro-pUSD; 0 without an edge."""
     if edge <= 0 or price <= 0 or price >= NANO or capital <= 0:
         return 0
-    # fraction * capital / price as one division; the fraction stays below 1 since kelly_ppm and p do.
-    return int(kelly_ppm * 1e-6 * edge * capital * NANO / ((NANO - price) * price))
+    # fraction * capital / price as one division, the fraction at most 1.
+    share = min(kelly_ppm * 1e-6 * edge, float(NANO - price))
+    return int(share * capital * NANO / ((NANO - price) * price))
 
 
 @kernel
