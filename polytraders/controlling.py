@@ -9,21 +9,31 @@ from apps.risk.core import controls
 from polytraders.kernel.jit import cold_part, part
 
 
-@part
-def on_kill(state, e, killed):
-    """A kill takes our orders of its scope off the books at once; a release changes nothing but the flag."""
-    pf = state.portfolio[0]
-    scope = e.price
-    index = e.size
-    controls.set_kill(state, pf, scope, index, killed)
-    if killed == 0:
-        return
+@cold_part
+def pull_scope(state, scope, index):
+    """Take our orders of a scope off the books."""
     for market in range(len(state.markets)):
         mk = state.markets[market]
         if mk.orders > 0:
             for strategy in range(len(state.strategies)):
                 if controls.covers(scope, index, market, strategy, mk.cluster, mk.venue):
                     trading.pull(state, market, strategy)
+
+
+@part
+def on_kill(state, e, killed):
+    """A kill takes our orders of its scope off the books at once; a release changes nothing but the flag."""
+    controls.set_kill(state, state.portfolio[0], e.price, e.size, killed)
+    if killed != 0:
+        pull_scope(state, e.price, e.size)
+
+
+@part
+def on_flatten(state, e):
+    """Orders at rest go too: they could still add to a position, or stand in the way of selling it."""
+    controls.set_flatten(state, state.portfolio[0], e.price, e.size, e.a)
+    if e.a != 0:
+        pull_scope(state, e.price, e.size)
 
 
 @part
@@ -77,7 +87,7 @@ def on_control(state, e, out):
     elif kind == Kind.RESOLVED:
         trading.settle(state, out, e.market, e.size)
     elif kind == Kind.FLATTEN:
-        controls.set_flatten(state, pf, e.price, e.size, e.a)
+        on_flatten(state, e)
     elif kind == Kind.VENUE:
         state.venues[e.price].allowed = e.size
     elif kind == Kind.CLOCK:

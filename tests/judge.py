@@ -1,8 +1,8 @@
-"""Whether fills were possible: the naive book says what was displayed and printed, and every FILL row is held against it.
+"""Whether fills were possible: the naive book says what was displayed and printed, and every FILL is held against it.
 
-A taker meets the book as it stood after the last input before its arrival, at its limit or better, best prices first, and
-shares each level with our other takers until the venue shows more. A maker joins the queue that was displayed when it
-arrived; prints at its price use up the queue before they reach it, and a print is shared by our orders.
+A taker meets the book as it stood after the last input before its arrival, at its limit or better, best prices first,
+and shares each level with our other takers until the venue shows more. A maker joins the queue that was displayed when
+it arrived; prints at its price use up the queue before they reach it, and a print is shared by our orders.
 """
 
 from collections.abc import Iterable

@@ -108,7 +108,7 @@ def _set(name: str, record: Any, value: Any) -> None:
 
 
 def records(array: np.ndarray) -> np.ndarray:
-    """The same array with fields as attributes of its records, as compiled code has them; plain arrays stay as they are."""
+    """The same array with fields as attributes of its records, as compiled code has them; others stay as they are."""
     return array.view(_plain(array.dtype)) if array.dtype.names else array
 
 

@@ -99,7 +99,7 @@ def test_the_trim_removes_what_is_better_than_told_on_both_sides() -> None:
 
 
 def test_a_side_told_as_empty_is_emptied() -> None:
-    world = World("1 @ 0.61 | 2 @ 0.62 | 0.65 @ 4")
+    world = World("1 @ 0.61 | 2 @ 0.62 | 0.65 @ 4 | 0.70 @ 5")
     world.feed(level("0.65 @ 0", best=(None, None)))
     assert (drawing(world.state), world.is_valid) == ("", True)
     agrees(world)

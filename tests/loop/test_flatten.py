@@ -3,7 +3,7 @@
 import pytest
 
 from polytraders.contracts import state as s
-from polytraders.contracts.inputs import Scope
+from polytraders.contracts.inputs import Scope, Setting
 from tests.scenario import World, makes, says, shares
 
 SCOPES = [(Scope.GLOBAL, 0), (Scope.VENUE, 0), (Scope.CLUSTER, 0), (Scope.MARKET, 0), (Scope.STRATEGY, 0)]
@@ -115,8 +115,25 @@ def test_a_kill_stops_flattening_as_well() -> None:
 
 def test_the_price_collar_holds_while_flattening() -> None:
     w = holding()
-    w.setting(10, 99)
+    w.setting(Setting.COLLAR, 99)
     w.flatten(Scope.GLOBAL)
     w.wait(0.1)
     w.touch()
     assert w.verdict().rejecting == {"price_collar"}
+
+
+def test_an_order_at_rest_is_taken_back_and_then_the_position_goes() -> None:
+    w = World(makes(), limits={"orders_per_minute_max": 2})
+    w.snapshot({6_200: 500, 6_100: 500}, {6_400: 1, 6_500: 500})
+    w.wait(0.1)
+    w.touch()
+    w.trade(1, 6_200, 530)
+    w.run()
+    assert (w.pair()["qty_yes"], w.pair()["order_left"]) == (shares(30), shares(70))
+    w.flatten(Scope.MARKET)
+    for _ in range(3):
+        w.wait(0.1)
+        w.touch()
+    w.run()
+    assert [said.code for said in w.of_kind(s.DONE)] == ["EXEC_CANCELLED"]
+    assert w.pair()["qty_yes"] == 0

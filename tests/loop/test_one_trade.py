@@ -1,9 +1,9 @@
 """One trade through all stages, with the numbers of the specification's single trade wherever our fee model has them.
 
-Bid 0.62, ask 0.64, spread 0.02. The forecast's score is 0.71, so p_hat is 0.6704; the band is 0.64 to 0.71. The ladder is
-0.64: 1,500 and 0.65: 600, so 2,000 YES are expected at 0.6425 (the source's other number for it, 0.645, belongs to no
-ladder that it shows). The flat fee of 50 basis points of that is 0.0032125 a share. With kappa 0.365 the buffer is
-0.012775, as the source's numbers imply. What is left is 0.6704 - 0.6425 - 0.0032 - 0.0128 = +0.0119 a share.
+Bid 0.62, ask 0.64, spread 0.02. The forecast's score is 0.71, so p_hat is 0.6704; the band is 0.64 to 0.71. The ladder
+is 0.64: 1,500 and 0.65: 600, so 2,000 YES are expected at 0.6425 (the specification's other number for it, 0.645,
+belongs to no ladder that it shows). The flat fee of 50 basis points of that is 0.0032125 a share. With kappa 0.365 the
+buffer is 0.012775, as its numbers imply. What is left is 0.6704 - 0.6425 - 0.0032 - 0.0128 = +0.0119 a share.
 """
 
 import math
@@ -50,7 +50,7 @@ def test_the_trade_is_approved_with_its_terms() -> None:
     assert (detail["filled"], detail["strategy_cap"], detail["liquidity_cap"]) == (SIZE, SIZE, SIZE)
 
 
-def test_with_the_sources_own_price_the_edge_is_the_sources() -> None:
+def test_with_the_specifications_own_price_the_edge_is_the_specifications() -> None:
     # 2,000 YES at one level of 0.645 cost a fee of 6.45: 0.67 - 0.645 - 0.003225 - 0.012775 = +0.009.
     w = World(says(0.67, half=0.035, kappa=0.365, size=SIZE), facts={Fact.FEE_BPS: 50})
     w.snapshot({6_200: 2_000}, {6_450: 2_100}, tick=50)

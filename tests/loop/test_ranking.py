@@ -4,7 +4,7 @@ import numpy as np
 
 from polytraders.config import Strategy
 from polytraders.contracts import state as s
-from polytraders.contracts.inputs import Kind, Scope, Setting
+from polytraders.contracts.inputs import NANO, Kind, Scope, Setting
 from tests.scenario import Said, World, says
 
 WAITS = {"immediate": 0}
@@ -81,12 +81,13 @@ def test_a_candidate_that_no_longer_passes_is_told_why_and_not_served() -> None:
     assert w.verdict(0).code == "RISK_KILL_SWITCH_ACTIVE"
 
 
-def test_those_that_fail_are_judged_with_the_capital_that_the_ranked_ones_left() -> None:
-    # An account of a failing candidate must not depend on where it stands in the table.
-    w = waiting(says(0.66, **WAITS), says(0.69, **WAITS), capital=64.1)
-    w.setting(Setting.EDGE_MIN, 100_000_000)
+def test_those_that_fail_are_judged_last_with_what_the_others_have_left() -> None:
+    # The better candidate fails by a limit of its own; the account of it comes after the capital is gone.
+    w = waiting(says(0.69, **WAITS), says(0.66, **WAITS), capital=64.1)
+    w.setting(Setting.EDGE_MIN, NANO // 10, 0)
     w.tick()
     assert approvals(w) == [(0, 1)]
+    assert w.verdict(0).code == "STRAT_NO_EDGE"
     assert "capital" in w.verdict(0).rejecting
 
 
