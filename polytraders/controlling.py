@@ -1,16 +1,17 @@
-"""Inputs that are not about a book or time: facts, limits, settings, kills, rollout, capital, settlement, references."""
+"""Inputs that are not about a book or time: facts, limits, kills, rollout, capital, settlement, references."""
 
-from polytraders import trading
-from polytraders.contracts.inputs import Fact, Kind
 from apps.fairvalue.core import reference
 from apps.ledger.core import positions
 from apps.registry.core import facts
 from apps.risk.core import controls
+from polytraders import trading
+from polytraders.contracts.inputs import Fact, Kind
+from polytraders.contracts.state import Array, Record, State
 from polytraders.kernel.jit import cold_part, part
 
 
 @cold_part
-def pull_scope(state, scope, index):
+def pull_scope(state: State, scope: int, index: int) -> None:
     """Take our orders of a scope off the books."""
     for market in range(len(state.markets)):
         mk = state.markets[market]
@@ -21,7 +22,7 @@ def pull_scope(state, scope, index):
 
 
 @part
-def on_kill(state, e, killed):
+def on_kill(state: State, e: Record, killed: int) -> None:
     """A kill takes our orders of its scope off the books at once; a release changes nothing but the flag."""
     controls.set_kill(state, state.portfolio[0], e.price, e.size, killed)
     if killed != 0:
@@ -29,7 +30,7 @@ def on_kill(state, e, killed):
 
 
 @part
-def on_flatten(state, e):
+def on_flatten(state: State, e: Record) -> None:
     """Orders at rest go too: they could still add to a position, or stand in the way of selling it."""
     controls.set_flatten(state, state.portfolio[0], e.price, e.size, e.a)
     if e.a != 0:
@@ -37,7 +38,7 @@ def on_flatten(state, e):
 
 
 @part
-def on_fact(state, e):
+def on_fact(state: State, e: Record) -> None:
     """1: a registry fact. A market that changes its cluster takes its exposure with it."""
     mk = state.markets[e.market]
     if e.price == Fact.CLUSTER and e.size != mk.cluster:
@@ -52,7 +53,7 @@ def on_fact(state, e):
 
 
 @cold_part
-def on_control(state, e, out):
+def on_control(state: State, e: Record, out: Array) -> None:
     """1, 7, 11: facts, limits, settings, kills, rollout, capital, settlement, reference prices, proof of life."""
     pf = state.portfolio[0]
     kind = int(e.kind)

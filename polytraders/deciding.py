@@ -2,17 +2,18 @@
 
 from typing import NamedTuple
 
-from polytraders import emit, trading
-from polytraders.contracts import checks as c
-from polytraders.contracts import state as s
-from polytraders.contracts.inputs import DOWN, NANO, NO, PRICE_UNIT, UP, YES
-from polytraders.contracts.state import APPROVAL, BOOK_OK, BUY, NONE, PACKET, SELL
 from apps.execution.core import fill as fills
 from apps.execution.core import walk
 from apps.fairvalue.core import uncertainty
 from apps.ledger.core import positions
 from apps.registry.core import instruments
 from apps.risk.core import checks, edge, gate, sizing
+from apps.risk.core.checks import Trade
+from polytraders import emit, trading
+from polytraders.contracts import checks as c
+from polytraders.contracts import state as s
+from polytraders.contracts.inputs import DOWN, NANO, NO, PRICE_UNIT, UP, YES
+from polytraders.contracts.state import APPROVAL, BOOK_OK, BUY, NONE, PACKET, SELL, Array, Record, State
 from polytraders.kernel.jit import cold_part, merged, part
 from polytraders.strategies import roster
 from polytraders.strategies.proposal import Proposal
@@ -25,24 +26,25 @@ WAIT = 1 << c.RANK
 class Here(NamedTuple):
     """One market at one moment, with everything that a decision about it reads."""
 
-    pf: object  # PORTFOLIO
-    lim: object  # LIMITS
-    mk: object  # MARKET
-    cluster: object  # CLUSTER of the market
-    venue: object  # VENUE of the market
+    pf: Record  # PORTFOLIO
+    lim: Record  # LIMITS
+    mk: Record  # MARKET
+    cluster: Record  # CLUSTER of the market
+    venue: Record  # VENUE of the market
     market: int
     now: int
     readable: bool  # the book is valid and has two sides
 
 
 @part
-def is_readable(mk):
+def is_readable(mk: Record) -> bool:
     """Whether the book is valid and has two sides."""
-    return mk.state == BOOK_OK and mk.bid_px != NONE and mk.ask_px != NONE
+    answer: bool = mk.state == BOOK_OK and mk.bid_px != NONE and mk.ask_px != NONE
+    return answer
 
 
 @part
-def no_trade(waits):
+def no_trade(waits: int) -> Trade:
     """What there is to judge when there is no book to read: nothing that any check could approve."""
     return checks.Trade(
         UP, BUY, YES, 0, 0, 0, 0, 0, 0, 0, 0, edge.NO_EDGE, 0, 0, 0, NONE, 0, 0, 0, 0, 0, 0, waits
@@ -50,13 +52,14 @@ def no_trade(waits):
 
 
 @part
-def is_flattening(h, strat):
+def is_flattening(h: Here, strat: Record) -> int:
     """Whether a flatten command covers the strategy in this market."""
-    return h.pf.flatten | h.venue.flatten | h.cluster.flatten | h.mk.flatten | strat.flatten
+    answer: int = h.pf.flatten | h.venue.flatten | h.cluster.flatten | h.mk.flatten | strat.flatten
+    return answer
 
 
 @part
-def direct(h, strat, pair, p_hat):
+def direct(h: Here, strat: Record, pair: Record, p_hat: float) -> tuple[int, int, int]:
     """(direction, action, outcome): the side that the forecast favours; what is held against it is sold first."""
     if is_flattening(h, strat) != 0:
         direction = DOWN if pair.qty_yes > 0 else UP
@@ -69,7 +72,9 @@ def direct(h, strat, pair, p_hat):
 
 
 @part
-def purchase_caps(h, strat, x, edge_nano, own_nano, unit_cost, filled, maker):
+def purchase_caps(
+    h: Here, strat: Record, x: Array, edge_nano: int, own_nano: int, unit_cost: int, filled: int, maker: int
+) -> tuple[int, int, int]:
     """(strategy, liquidity, portfolio) caps of a purchase, 1e-6 shares."""
     capital = h.pf.cash - h.pf.reserved + h.pf.exposure
     strategy_cap = sizing.strategy_cap(
@@ -84,7 +89,7 @@ def purchase_caps(h, strat, x, edge_nano, own_nano, unit_cost, filled, maker):
 
 
 @part
-def consider(state, h, strategy, ranking):
+def consider(state: State, h: Here, strategy: int, ranking: bool) -> tuple[Trade, Proposal]:
     """5 fair value, 6 execution estimate, and the trade that a strategy would make of them."""
     strat = state.strategies[strategy]
     pair = state.pairs[h.market, strategy]
@@ -117,16 +122,18 @@ def consider(state, h, strategy, ranking):
     size = sizing.floor_lot(min(strategy_cap, liquidity_cap, portfolio_cap))
     opinion = p.opinion if uncertainty.is_opinion(p.p_hat, p.lower, p.upper) else 0
     complete = uncertainty.completeness_ppm(strat.windows, x[s.COMPLETE_60S], x[s.COMPLETE_5M], x[s.COMPLETE_1H])
+    band = uncertainty.band_nano(p.lower, p.upper)
+    smallest = sizing.smallest_cost(max(h.mk.min_size, sizing.LOT), unit_cost)
     trade = checks.Trade(
-        direction, action, outcome, complete, opinion, p.reference_age_ms, uncertainty.band_nano(p.lower, p.upper), p_nano, est.q_exec,
-        est.fee, p.buffer, gain, maker, wish, est.filled, est.worst_px, strategy_cap, liquidity_cap, portfolio_cap, size,
-        sizing.smallest_cost(max(h.mk.min_size, sizing.LOT), unit_cost), int(flattening != 0), waits,
+        direction, action, outcome, complete, opinion, p.reference_age_ms, band, p_nano, est.q_exec, est.fee, p.buffer, gain,
+        maker, wish, est.filled, est.worst_px, strategy_cap, liquidity_cap, portfolio_cap, size, smallest,
+        int(flattening != 0), waits,
     )  # fmt: skip
     return trade, p
 
 
 @part
-def vote(detail, state, h, strategy, trade):
+def vote(detail: Record | None, state: State, h: Here, strategy: int, trade: Trade) -> int:
     """Every check about one strategy's trade."""
     strat = state.strategies[strategy]
     pair = state.pairs[h.market, strategy]
@@ -136,13 +143,11 @@ def vote(detail, state, h, strategy, trade):
         own_orders = checks.meets_own(pairs, len(pairs), strategy, trade.direction, trade.worst_px)
     orders = strat.orders if strat.minute == h.now // MINUTE_NS else 0
     flattening = is_flattening(h, strat)
-    return gate.pair_votes(
-        detail, h.pf, h.mk, pair, h.cluster, strat, h.lim, trade, flattening, own_orders, orders
-    )
+    return gate.pair_votes(detail, h.pf, h.mk, pair, h.cluster, strat, h.lim, trade, flattening, own_orders, orders)
 
 
 @part
-def vote_market(detail, state, h):
+def vote_market(detail: Record | None, state: State, h: Here) -> int:
     """Every check that is the same for all strategies of a market."""
     alive = state.connections[h.mk.connection].alive_ts
     witness = alive if h.pf.synthetic != 0 else h.mk.witness_ts
@@ -152,7 +157,7 @@ def vote_market(detail, state, h):
 
 
 @part
-def write_detail(state, h, strategy, trade, p, details):
+def write_detail(state: State, h: Here, strategy: int, trade: Trade, p: Proposal, details: Array) -> None:
     """The packet's numbers: the same checks once more, this time with their values and limits."""
     strat = state.strategies[strategy]
     pair = state.pairs[h.market, strategy]
@@ -193,7 +198,7 @@ def write_detail(state, h, strategy, trade, p, details):
 
 
 @part
-def await_rank(state, h, strategy):
+def await_rank(state: State, h: Here, strategy: int) -> None:
     """Put a pair on the list for the ranking at the next TICK, once."""
     pair = state.pairs[h.market, strategy]
     if pair.candidate == 0:
@@ -203,7 +208,9 @@ def await_rank(state, h, strategy):
 
 
 @cold_part
-def conclude(state, h, strategy, trade, p, counted, out, details):
+def conclude(
+    state: State, h: Here, strategy: int, trade: Trade, p: Proposal, counted: int, out: Array, details: Array
+) -> None:
     """A new verdict: its packet, and for an approval the order (8) with its capital held (9)."""
     pair = state.pairs[h.market, strategy]
     kind = APPROVAL if gate.approves(counted) else PACKET
@@ -218,7 +225,7 @@ def conclude(state, h, strategy, trade, p, counted, out, details):
 
 
 @merged
-def judge(state, h, strategy, ranking, out, details):
+def judge(state: State, h: Here, strategy: int, ranking: bool, out: Array, details: Array) -> None:
     """Stages 5 to 9 for one strategy in one market."""
     trade, p = consider(state, h, strategy, ranking)
     counted = gate.decide(h.mk.votes | vote(None, state, h, strategy, trade), trade.action)

@@ -1,7 +1,7 @@
 """Output rows: what the loop says about itself. Written here only, so that every row is whole and in order."""
 
 from polytraders.contracts.checks import APPROVED
-from polytraders.contracts.state import BOOK, BUY, COUNTS, DONE, FILL, NONE, SETTLED
+from polytraders.contracts.state import BOOK, BUY, COUNTS, DONE, FILL, NONE, SETTLED, Array, Record
 from polytraders.kernel.jit import cold_part, part
 
 OUT_FULL = 1
@@ -9,7 +9,7 @@ OUT_FULL = 1
 
 
 @part
-def row(pf, out, kind, market, strategy):
+def row(pf: Record, out: Array, kind: int, market: int, strategy: int) -> int:
     """Index of the next output row, empty but for where it belongs.
 
     (A compiled function cannot return a record, so rows are told by their index.)
@@ -40,11 +40,12 @@ def row(pf, out, kind, market, strategy):
     o.counted_first = NONE
     o.order_seq = 0
     o.detail = NONE
-    return at
+    answer: int = at
+    return answer
 
 
 @part
-def first_bit(counted):
+def first_bit(counted: int) -> int:
     """Bit of the first rejection, APPROVED when there is none."""
     if counted == 0:
         return APPROVED
@@ -55,7 +56,7 @@ def first_bit(counted):
 
 
 @part
-def count_off(o, pair):
+def count_off(o: Record, pair: Record) -> None:
     """Close the run of the verdict that stood until now: its code and how often it was given."""
     o.counted = pair.repeats
     o.counted_first = pair.first
@@ -63,7 +64,7 @@ def count_off(o, pair):
 
 
 @part
-def counts(pf, out, pair, market, strategy):
+def counts(pf: Record, out: Array, pair: Record, market: int, strategy: int) -> None:
     """How often one verdict has been given."""
     o = out[row(pf, out, COUNTS, market, strategy)]
     o.first = pair.first
@@ -74,7 +75,7 @@ def counts(pf, out, pair, market, strategy):
 
 
 @cold_part
-def minute(pf, out, pairs, market):
+def minute(pf: Record, out: Array, pairs: Array, market: int) -> None:
     """Once a minute: how often each strategy's verdict has been given since it was last told."""
     for strategy in range(len(pairs)):
         if pairs[strategy].repeats > 0:
@@ -82,7 +83,9 @@ def minute(pf, out, pairs, market):
 
 
 @part
-def verdict(pf, out, kind, pair, market, strategy, counted, action, outcome):
+def verdict(
+    pf: Record, out: Array, kind: int, pair: Record, market: int, strategy: int, counted: int, action: int, outcome: int
+) -> int:
     """Index of the row of a new verdict, counted once so far."""
     at = row(pf, out, kind, market, strategy)
     o = out[at]
@@ -103,18 +106,19 @@ def verdict(pf, out, kind, pair, market, strategy, counted, action, outcome):
 
 
 @part
-def detail_row(pf, details):
+def detail_row(pf: Record, details: Array) -> int:
     """Index of the packet's row of numbers; every field is set by the caller."""
     at = pf.details
     if at >= len(details):
         pf.fault = OUT_FULL
         at = len(details) - 1
     pf.details = at + 1
-    return at
+    answer: int = at
+    return answer
 
 
 @part
-def approval(o, pair, price):
+def approval(o: Record, pair: Record, price: int) -> None:
     """The order that an approval makes."""
     o.price = price
     o.size = pair.order_size
@@ -124,7 +128,9 @@ def approval(o, pair, price):
 
 
 @part
-def fill(pf, out, pair, market, strategy, price, size, money, fee):
+def fill(
+    pf: Record, out: Array, pair: Record, market: int, strategy: int, price: int, size: int, money: int, fee: int
+) -> None:
     """A part of an order has filled; `price` in the outcome's own terms, money > 0 spent, < 0 received."""
     o = out[row(pf, out, FILL, market, strategy)]
     o.action = pair.order_action
@@ -139,7 +145,9 @@ def fill(pf, out, pair, market, strategy, price, size, money, fee):
 
 
 @part
-def done(pf, out, pair, market, strategy, reason, price, released):
+def done(
+    pf: Record, out: Array, pair: Record, market: int, strategy: int, reason: int, price: int, released: int
+) -> None:
     """The rest of an order has ended; `released` is what it still held."""
     o = out[row(pf, out, DONE, market, strategy)]
     o.first = reason
@@ -152,7 +160,7 @@ def done(pf, out, pair, market, strategy, reason, price, released):
 
 
 @part
-def book(pf, out, mk, market):
+def book(pf: Record, out: Array, mk: Record, market: int) -> None:
     """A book became valid or invalid."""
     o = out[row(pf, out, BOOK, market, NONE)]
     o.first = mk.why
@@ -160,7 +168,9 @@ def book(pf, out, mk, market):
 
 
 @part
-def settled(pf, out, market, strategy, outcome, size, money, reason):
+def settled(
+    pf: Record, out: Array, market: int, strategy: int, outcome: int, size: int, money: int, reason: int
+) -> None:
     """A resolved market paid out a position; with a `reason` it did not, and nothing was booked."""
     o = out[row(pf, out, SETTLED, market, strategy)]
     o.first = reason

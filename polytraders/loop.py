@@ -1,21 +1,21 @@
 """THE OPERATING LOOP: every input passes the stages in their order, and this file reads like the table.
 
-    1 registry · 2 ingestion and book · 3 event log (in_seq, ordinal) · 4 signals · 5 fair value · 6 execution estimate ·
-    7 decision, risk, sizing · 8 order manager · 9 ledger
+    1 registry · 2 ingestion and book · 3 event log (in_seq, ordinal) · 4 signals · 5 fair value ·
+    6 execution estimate · 7 decision, risk, sizing · 8 order manager · 9 ledger
 
 Live, paper, shadow, replay and backtest run this code: live hands `run` what has arrived, a replay hands it 64k rows.
 It is a pure function of its inputs; no clock, no random number, no network, no database. Stages 10 and 11 drive and
 watch it from outside.
 """
 
-from polytraders import controlling, deciding, emit, receiving, trading
-from polytraders.contracts import checks as c
-from polytraders.contracts.inputs import Flag, Kind
-from polytraders.contracts.state import BOOK_OK, NO_ORDER, NONE
 from apps.ingest.core import intake
 from apps.ledger.core import positions
 from apps.risk.core import checks, gate
 from apps.signals.core import features, windows
+from polytraders import controlling, deciding, emit, receiving, trading
+from polytraders.contracts import checks as c
+from polytraders.contracts.inputs import Flag, Kind
+from polytraders.contracts.state import BOOK_OK, NO_ORDER, NONE, Array, Record, State
 from polytraders.kernel.block import open_rows, open_state
 from polytraders.kernel.jit import cold_part, entry, merged, part
 
@@ -35,12 +35,21 @@ PULL = (
 
 
 @merged
-def evaluate(state, market, out, details):
+def evaluate(state: State, market: int, out: Array, details: Array) -> None:
     """4 signals, then every strategy's decision on a market."""
     mk = state.markets[market]
     cluster = state.clusters[mk.cluster]
     venue = state.venues[mk.venue]
-    h = deciding.Here(state.portfolio[0], state.limits[0], mk, cluster, venue, market, state.portfolio[0].now, deciding.is_readable(mk))
+    h = deciding.Here(
+        state.portfolio[0],
+        state.limits[0],
+        mk,
+        cluster,
+        venue,
+        market,
+        state.portfolio[0].now,
+        deciding.is_readable(mk),
+    )
     votes = deciding.vote_market(None, state, h)
     if votes != mk.votes:
         mk.votes = votes
@@ -60,7 +69,7 @@ def evaluate(state, market, out, details):
 
 
 @cold_part
-def visit(state, market, out, details):
+def visit(state: State, market: int, out: Array, details: Array) -> None:
     """A look at a market without a row of its own: a deadline has passed, or its book is lost."""
     mk = state.markets[market]
     now = state.portfolio[0].now
@@ -72,7 +81,7 @@ def visit(state, market, out, details):
 
 
 @cold_part
-def next_deadline(state, market, after):
+def next_deadline(state: State, market: int, after: int) -> int:
     """The first moment after `after` at which a market's verdicts or orders can change without a row of its own."""
     pf = state.portfolio[0]
     mk = state.markets[market]
@@ -104,7 +113,7 @@ def next_deadline(state, market, after):
 
 
 @merged
-def on_market(state, e, out, details):
+def on_market(state: State, e: Record, out: Array, details: Array) -> None:
     """2 to 9 for a row about one market's book or trades."""
     pf = state.portfolio[0]
     # Adding an int64 makes one of a narrower field, compiled or not.
@@ -149,7 +158,7 @@ def on_market(state, e, out, details):
 
 
 @part
-def visit_due(state, out, details):
+def visit_due(state: State, out: Array, details: Array) -> None:
     """Visit each market whose deadline has passed; remember the next one."""
     now = state.portfolio[0].now
     soonest = FOREVER
@@ -164,7 +173,7 @@ def visit_due(state, out, details):
 
 
 @part
-def look(state, market):
+def look(state: State, market: int) -> None:
     """The market now, with its windows and features up to date."""
     mk = state.markets[market]
     now = state.portfolio[0].now
@@ -177,7 +186,7 @@ def look(state, market):
 
 
 @cold_part
-def judge_one(state, market, strategy, ranking, out, details):
+def judge_one(state: State, market: int, strategy: int, ranking: bool, out: Array, details: Array) -> None:
     """One strategy's decision in one market, apart from the market's own row."""
     mk = state.markets[market]
     now = state.portfolio[0].now
@@ -188,7 +197,7 @@ def judge_one(state, market, strategy, ranking, out, details):
 
 
 @cold_part
-def score(state, market, strategy):
+def score(state: State, market: int, strategy: int) -> float:
     """Adjusted edge times confidence of a candidate, or FAILED when a check rejects it by now."""
     look(state, market)
     mk = state.markets[market]
@@ -203,8 +212,8 @@ def score(state, market, strategy):
 
 
 @part
-def rank(state, out, details):
-    """7: who gets the capital. Best adjusted edge times confidence first, then the lower market, then the lower strategy.
+def rank(state: State, out: Array, details: Array) -> None:
+    """7: who gets the capital: best adjusted edge times confidence first, then lower market, then lower strategy.
 
     Each one is judged again with what those before it have taken.
     """
@@ -234,7 +243,7 @@ def rank(state, out, details):
 
 
 @cold_part
-def on_tick(state, out, details):
+def on_tick(state: State, out: Array, details: Array) -> None:
     """250 ms have passed: days roll, silence and expiry show, and the candidates are ranked."""
     pf = state.portfolio[0]
     positions.roll_day(pf, pf.now)
@@ -245,7 +254,7 @@ def on_tick(state, out, details):
 
 
 @cold_part
-def on_refusal(state, e, out, details, why):
+def on_refusal(state: State, e: Record, out: Array, details: Array, why: int) -> None:
     """A frame was refused or missed: its market's book, or every book of its connection, is lost."""
     state.portfolio[0].frames_refused += int(why != intake.GAP)
     for market in range(len(state.markets)):
@@ -256,7 +265,7 @@ def on_refusal(state, e, out, details, why):
 
 
 @merged
-def step(state, e, out, details):
+def step(state: State, e: Record, out: Array, details: Array) -> None:
     """One input through all stages."""
     pf = state.portfolio[0]
     # 3. The event log: gapless number, and loop time that never steps back.
@@ -279,7 +288,7 @@ def step(state, e, out, details):
 
 
 @entry
-def run(block, inputs, start, stop, outs, detail_bytes):
+def run(block: Array, inputs: Array, start: int, stop: int, outs: Array, detail_bytes: Array) -> int:
     """`step` over rows start..stop of `inputs`, outputs from the beginning of `outs`.
 
     Args:

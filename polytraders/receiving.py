@@ -1,10 +1,10 @@
 """Stage 2 at work: what a row does to its market's book, and what that means for windows and paper orders."""
 
-from polytraders import emit, trading
-from polytraders.contracts.inputs import Flag, Kind
-from polytraders.contracts.state import BOOK_OK, NONE
 from apps.ingest.core import book, intake
 from apps.signals.core import windows
+from polytraders import emit, trading
+from polytraders.contracts.inputs import Flag, Kind
+from polytraders.contracts.state import BOOK_OK, NONE, Array, Record, State
 from polytraders.kernel.jit import cold_part, part
 from polytraders.venues.paper import venue as paper
 
@@ -13,7 +13,7 @@ RING_FULL = 2
 
 
 @cold_part
-def lose(state, out, market, why):
+def lose(state: State, out: Array, market: int, why: int) -> None:
     """The market's book may be wrong from here on."""
     mk = state.markets[market]
     if intake.lose(mk, why):
@@ -22,7 +22,7 @@ def lose(state, out, market, why):
 
 
 @part
-def told_level(state, mk, market, e, out):
+def told_level(state: State, mk: Record, market: int, e: Record, out: Array) -> None:
     """2: one level. The frame's last row of a market also tells the venue's own best prices."""
     side = int(e.side) + 0
     levels = state.levels[market]
@@ -43,7 +43,7 @@ def told_level(state, mk, market, e, out):
 
 
 @cold_part
-def paper_told(state, mk, market, side, price, size):
+def paper_told(state: State, mk: Record, market: int, side: int, price: int, size: int) -> None:
     """8, paper: a level's new total bounds what our takers can have had of it."""
     slot = paper.slot_of(mk, side, price)
     if slot != NONE:
@@ -51,7 +51,7 @@ def paper_told(state, mk, market, side, price, size):
 
 
 @cold_part
-def told_snapshot(state, mk, market, e, out):
+def told_snapshot(state: State, mk: Record, market: int, e: Record, out: Array) -> None:
     """2: a whole book, applied as one unit."""
     kind = int(e.kind)
     if kind == Kind.SNAP_OPEN:
@@ -77,7 +77,7 @@ def told_snapshot(state, mk, market, e, out):
 
 
 @cold_part
-def told_tick(state, mk, market, tick, out):
+def told_tick(state: State, mk: Record, market: int, tick: int, out: Array) -> None:
     """2: the market's grid from now on."""
     if tick == mk.tick:
         return

@@ -1,12 +1,15 @@
-"""Stages 8 and 9 at work: an approval becomes an order with its capital held, and the paper venue's answers become
-fills, releases and positions. Composed from oms, ledger and paper; each output row is written where its money moves.
+"""Stages 8 and 9 at work, composed from oms, ledger and paper.
+
+An approval becomes an order with its capital held; the paper venue's answers become fills, releases and positions. Each
+output row is written where its money moves.
 """
 
+from apps.ledger.core import positions, settlement
+from apps.risk.core.checks import Trade
 from polytraders import emit
 from polytraders.contracts import reasons
 from polytraders.contracts.inputs import NANO, NO, YES
-from polytraders.contracts.state import BUY, NO_ORDER, NONE, SENT
-from apps.ledger.core import positions, settlement
+from polytraders.contracts.state import BUY, NO_ORDER, NONE, SENT, Array, Record, State
 from polytraders.kernel import money
 from polytraders.kernel.jit import cold_part, part
 from polytraders.venues.paper import venue as paper
@@ -22,7 +25,7 @@ PAYOUT_INVALID = reasons.number("EXEC_LEDGER_PAYOUT_INVALID")
 
 
 @part
-def due(state, market, ts):
+def due(state: State, market: int, ts: int) -> None:
     """Something may happen to a market at `ts` without a row of its own: the TICK then visits it."""
     state.deadlines[market] = min(state.deadlines[market], ts)
     pf = state.portfolio[0]
@@ -30,7 +33,7 @@ def due(state, market, ts):
 
 
 @part
-def place(pf, lim, mk, cluster, strat, pair, trade):
+def place(pf: Record, lim: Record, mk: Record, cluster: Record, strat: Record, pair: Record, trade: Trade) -> None:
     """The approved trade becomes an order on its way; what it can cost is held in the same breath."""
     now = pf.now
     pair.order = SENT
@@ -59,7 +62,7 @@ def place(pf, lim, mk, cluster, strat, pair, trade):
 
 
 @part
-def positions_hold(pf, mk, cluster, strat, pair):
+def positions_hold(pf: Record, mk: Record, cluster: Record, strat: Record, pair: Record) -> None:
     """Hold the money of a purchase, or the shares of a sale."""
     if pair.order_action == BUY:
         amount = positions.hold_for(mk, pair.order_outcome, pair.order_price, pair.order_left)
@@ -70,7 +73,7 @@ def positions_hold(pf, mk, cluster, strat, pair):
 
 
 @cold_part
-def fill(state, out, market, strategy, price, size):
+def fill(state: State, out: Array, market: int, strategy: int, price: int, size: int) -> None:
     """`size` of the pair's order has filled at the YES price `price`."""
     pf = state.portfolio[0]
     mk = state.markets[market]
@@ -101,7 +104,7 @@ def fill(state, out, market, strategy, price, size):
 
 
 @cold_part
-def finish(state, out, market, strategy, reason):
+def finish(state: State, out: Array, market: int, strategy: int, reason: int) -> None:
     """The order is over: what it still held is free again."""
     pf = state.portfolio[0]
     mk = state.markets[market]
@@ -117,7 +120,7 @@ def finish(state, out, market, strategy, reason):
 
 
 @part
-def match(state, out, market, strategy, levels, taken):
+def match(state: State, out: Array, market: int, strategy: int, levels: Array, taken: Array) -> None:
     """A taker has arrived: it has what is displayed at its limit or better, and the rest of it ends."""
     mk = state.markets[market]
     pair = state.pairs[market, strategy]
@@ -135,7 +138,7 @@ def match(state, out, market, strategy, levels, taken):
 
 
 @cold_part
-def advance(state, out, market):
+def advance(state: State, out: Array, market: int) -> None:
     """Our orders on a market up to now, before the book takes the next input."""
     pf = state.portfolio[0]
     mk = state.markets[market]
@@ -154,7 +157,7 @@ def advance(state, out, market):
 
 
 @part
-def next_due(pairs):
+def next_due(pairs: Array) -> int:
     """When something next becomes of a market's orders without a row: an arrival or an end."""
     soonest = FOREVER
     for strategy in range(len(pairs)):
@@ -167,7 +170,7 @@ def next_due(pairs):
 
 
 @cold_part
-def prints(state, out, market, aggressor, price, size):
+def prints(state: State, out: Array, market: int, aggressor: int, price: int, size: int) -> None:
     """A print reaches our resting orders; what fills one of them is not there for the next."""
     for strategy in range(state.pairs.shape[1]):
         pair = state.pairs[market, strategy]
@@ -179,14 +182,14 @@ def prints(state, out, market, aggressor, price, size):
 
 
 @part
-def displayed(pairs, side, price, size):
+def displayed(pairs: Array, side: int, price: int, size: int) -> None:
     """A level's new total, for the queues of our resting orders."""
     for strategy in range(len(pairs)):
         paper.displayed(pairs[strategy], side, price, size)
 
 
 @cold_part
-def pull(state, market, strategy):
+def pull(state: State, market: int, strategy: int) -> None:
     """Cancel an order; it ends after our latency and can still be filled until then."""
     pf = state.portfolio[0]
     pair = state.pairs[market, strategy]
@@ -201,14 +204,14 @@ def pull(state, market, strategy):
 
 
 @cold_part
-def pull_market(state, market):
+def pull_market(state: State, market: int) -> None:
     """Cancel every order of ours on a market."""
     for strategy in range(state.pairs.shape[1]):
         pull(state, market, strategy)
 
 
 @cold_part
-def settle(state, out, market, pays):
+def settle(state: State, out: Array, market: int, pays: int) -> None:
     """The market has resolved: orders end, holdings are paid out, `pays` price units for one YES share.
 
     A payout that cannot be leaves everything as it was, and says so.

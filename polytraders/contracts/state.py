@@ -113,27 +113,27 @@ LIMITS = record(
 class State(NamedTuple):
     """Views of the block in layout order: M markets, S strategies, C clusters, V venues, L connections, R prices."""
 
-    portfolio: np.ndarray  # PORTFOLIO[1]
-    limits: np.ndarray  # LIMITS[1]
-    markets: np.ndarray  # MARKET[M]
-    pairs: np.ndarray  # PAIR[M, S]
-    strategies: np.ndarray  # STRATEGY[S]
-    clusters: np.ndarray  # CLUSTER[C]
-    venues: np.ndarray  # VENUE[V]
-    connections: np.ndarray  # CONNECTION[L]
-    references: np.ndarray  # REFERENCE_PRICE[R]
-    levels: np.ndarray  # int64[M, 2, SLOTS] size per slot
-    taken: np.ndarray  # int64[M, 2, SLOTS] of it, what our paper takers have already had
-    overflow: np.ndarray  # int64[M, 2, OVERFLOW, 2] (price, size) outside the window
-    ring: np.ndarray  # int64[M, RING, 8] second, buy, sell, moves, move_sum, move_squares, lost_ns before it
-    reference_ring: np.ndarray  # int64[R, REFERENCE_RING, 2] second, squares before it
-    staged: np.ndarray  # int64[STAGED, 3] side, price, size of the snapshot that is arriving
-    features: np.ndarray  # float64[M, N_FEATURES]; the windows' part is only rewritten when it has changed
-    params: np.ndarray  # float64[S, PARAMS]
-    ranked: np.ndarray  # float64[M * S, 2] score and pair of the candidates at a TICK
-    deadlines: np.ndarray  # int64[M] no verdict or order of the market changes before, without a row of its own
-    candidates: np.ndarray  # int64[M * S] pairs (market * S + strategy) that wait for the ranking
-    param_bits: np.ndarray  # int64[S, PARAMS] the same bytes as `params`: how a PARAM input sets one
+    portfolio: Array  # PORTFOLIO[1]
+    limits: Array  # LIMITS[1]
+    markets: Array  # MARKET[M]
+    pairs: Array  # PAIR[M, S]
+    strategies: Array  # STRATEGY[S]
+    clusters: Array  # CLUSTER[C]
+    venues: Array  # VENUE[V]
+    connections: Array  # CONNECTION[L]
+    references: Array  # REFERENCE_PRICE[R]
+    levels: Array  # int64[M, 2, SLOTS] size per slot
+    taken: Array  # int64[M, 2, SLOTS] of it, what our paper takers have already had
+    overflow: Array  # int64[M, 2, OVERFLOW, 2] (price, size) outside the window
+    ring: Array  # int64[M, RING, 8] second, buy, sell, moves, move_sum, move_squares, lost_ns before it
+    reference_ring: Array  # int64[R, REFERENCE_RING, 2] second, squares before it
+    staged: Array  # int64[STAGED, 3] side, price, size of the snapshot that is arriving
+    features: Array  # float64[M, N_FEATURES]; the windows' part is only rewritten when it has changed
+    params: Array  # float64[S, PARAMS]
+    ranked: Array  # float64[M * S, 2] score and pair of the candidates at a TICK
+    deadlines: Array  # int64[M] no verdict or order of the market changes before, without a row of its own
+    candidates: Array  # int64[M * S] pairs (market * S + strategy) that wait for the ranking
+    param_bits: Array  # int64[S, PARAMS] the same bytes as `params`: how a PARAM input sets one
 
 
 class Sizes(NamedTuple):

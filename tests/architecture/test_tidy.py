@@ -43,7 +43,7 @@ ALLOWED: list[tuple[Rule, str, str]] = [
     (rules.approvals_made_elsewhere, "apps/risk/core/gate.py", "trade = ApprovedTrade(size=1)"),
     (rules.verdicts_not_from_the_gate, "polytraders/loop.py", "kind = APPROVAL if gate.approves(votes) else PACKET"),
     (rules.verdicts_not_from_the_gate, "polytraders/cli.py", "approved = out['kind'] == APPROVAL"),
-    (rules.orders_not_from_an_approval, "polytraders/deciding.py", "if kind == APPROVAL:\n    trading.place(pf, trade)"),
+    (rules.orders_not_from_an_approval, "polytraders/deciding.py", "if kind == APPROVAL:\n    trading.place(pf, t)"),
     (rules.long_functions, "polytraders/loop.py", "def f():\n" + "    x = 1\n" * 59),
 ]
 

@@ -66,7 +66,8 @@ def test_a_sale_holds_its_shares_and_brings_money() -> None:
     journal.deposit(1, SIZE)
     journal.add([*bought, sale])
     assert balances(journal.entries.values())["position:logit", "111"] == Balance(SIZE, 0, SIZE)
-    journal.add([row(s.FILL, 10, order_seq=9, action=s.SELL, size=500 * SHARE, money=-300 * SHARE, fee=1, held=1_500 * SHARE)])
+    sold = {"size": 500 * SHARE, "money": -300 * SHARE, "fee": 1, "held": 1_500 * SHARE}
+    journal.add([row(s.FILL, 10, order_seq=9, action=s.SELL, **sold)])
     found = balances(journal.entries.values())
     assert found["position:logit", "111"] == Balance(1_500 * SHARE, 0, 1_500 * SHARE)
     assert found[CASH, MONEY].posted == 300 * SHARE - 1
@@ -113,7 +114,8 @@ def test_after_every_step_of_a_session_ledger_and_loop_agree(played: Played) -> 
             assert sum(step.holds.values()) == step.reserved
             compared += 1
     assert compared > 20
-    purchases = [out for step in played.steps for out in step.out if out["kind"] == s.APPROVAL and out["action"] == s.BUY]
+    approvals = [out for step in played.steps for out in step.out if out["kind"] == s.APPROVAL]
+    purchases = [out for out in approvals if out["action"] == s.BUY]
     assert purchases
     for out in purchases:
         assert out["held"] == needed(int(out["size"]), int(out["price"]), played.fees[int(out["market"])])

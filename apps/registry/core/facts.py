@@ -1,13 +1,14 @@
 """Registry facts as the loop holds them: one FACT input sets one field of the market's record."""
 
 from polytraders.contracts.inputs import Fact, Flag
+from polytraders.contracts.state import Record
 from polytraders.kernel.jit import cold
 
 MS_NS = 1_000_000
 
 
 @cold
-def apply(mk, fact, value, flags):
+def apply(mk: Record, fact: int, value: int, flags: int) -> None:
     """Set one fact; `known` and `assumed` remember which facts there are and which nobody has confirmed."""
     bit = 1 << fact
     mk.known |= bit
@@ -36,7 +37,7 @@ def apply(mk, fact, value, flags):
 
 
 @cold
-def _apply_optional(mk, fact, value):
+def _apply_optional(mk: Record, fact: int, value: int) -> None:
     if fact == Fact.NEG_RISK:
         mk.neg_risk = value
     elif fact == Fact.FEE_BPS:

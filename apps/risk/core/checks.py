@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from polytraders.contracts import checks as c
 from polytraders.contracts.inputs import NANO, UP
-from polytraders.contracts.state import BOOK_OK, BUY, NONE, RESTING
+from polytraders.contracts.state import BOOK_OK, BUY, NONE, RESTING, Array, Record
 from polytraders.kernel.jit import kernel
 
 MS_NS = 1_000_000
@@ -48,7 +48,7 @@ class Trade(NamedTuple):
 
 
 @kernel
-def most(detail, check, value, limit):
+def most(detail: Record | None, check: int, value: int, limit: int) -> int:
     """Reject when the value exceeds the limit."""
     if detail is not None:
         detail.values[check] = value
@@ -57,7 +57,7 @@ def most(detail, check, value, limit):
 
 
 @kernel
-def least(detail, check, value, limit):
+def least(detail: Record | None, check: int, value: int, limit: int) -> int:
     """Reject when the value stays below the limit."""
     if detail is not None:
         detail.values[check] = value
@@ -66,22 +66,26 @@ def least(detail, check, value, limit):
 
 
 @kernel
-def gap_ns(mk):
+def gap_ns(mk: Record) -> int:
     """The market's own 99.9 % gap between rows, 60 s until known, never under 5 s or over 10 min."""
     if mk.gap_p999_ms == 0:
         return GAP_DEFAULT_NS
-    return min(max(mk.gap_p999_ms * MS_NS, GAP_LEAST_NS), GAP_MOST_NS)
+    answer: int = min(max(mk.gap_p999_ms * MS_NS, GAP_LEAST_NS), GAP_MOST_NS)
+    return answer
 
 
 @kernel
-def stale_ts(mk, alive_ts, witness_ts):
-    """From when on the book is stale if nothing more arrives: a silent connection, or a silent market that no
-    independent book has confirmed."""
-    return min(alive_ts + CONNECTION_SILENT_NS, max(mk.row_ts + gap_ns(mk), witness_ts + WITNESS_NS))
+def stale_ts(mk: Record, alive_ts: int, witness_ts: int) -> int:
+    """From when on the book is stale if nothing more arrives.
+
+    A connection may be silent for 10 s; a market for its own gap, or longer while an independent book agreed with ours.
+    """
+    answer: int = min(alive_ts + CONNECTION_SILENT_NS, max(mk.row_ts + gap_ns(mk), witness_ts + WITNESS_NS))
+    return answer
 
 
 @kernel
-def kills(detail, pf, mk, cluster, venue):
+def kills(detail: Record | None, pf: Record, mk: Record, cluster: Record, venue: Record) -> int:
     """Kill switches above the strategy: global, venue, cluster, market."""
     return (
         most(detail, c.KILL_GLOBAL, pf.killed, 0)
@@ -92,7 +96,7 @@ def kills(detail, pf, mk, cluster, venue):
 
 
 @kernel
-def instrument(detail, mk, venue, lim, missing, now):
+def instrument(detail: Record | None, mk: Record, venue: Record, lim: Record, missing: int, now: int) -> int:
     """Is the market known, allowed, fresh in the registry, open, and not about to close?"""
     return (
         most(detail, c.INSTRUMENT, missing, 0)
@@ -105,7 +109,7 @@ def instrument(detail, mk, venue, lim, missing, now):
 
 
 @kernel
-def book(detail, mk, lim, stale, now):
+def book(detail: Record | None, mk: Record, lim: Record, stale: int, now: int) -> int:
     """Is the book whole, fresh, uncrossed, narrow and deep enough?"""
     two_sided = mk.bid_px != NONE and mk.ask_px != NONE
     # A book without two sides has no spread: it fails both bounds.
@@ -120,7 +124,7 @@ def book(detail, mk, lim, stale, now):
 
 
 @kernel
-def drawdowns(detail, pf, lim):
+def drawdowns(detail: Record | None, pf: Record, lim: Record) -> int:
     """Has the portfolio fallen too far today or this week?"""
     return most(detail, c.DRAWDOWN_DAY, pf.drawdown_day, lim.drawdown_day_ppm_max) | most(
         detail, c.DRAWDOWN_WEEK, pf.drawdown_week, lim.drawdown_week_ppm_max
@@ -128,7 +132,7 @@ def drawdowns(detail, pf, lim):
 
 
 @kernel
-def opinion(detail, strat, lim, trade):
+def opinion(detail: Record | None, strat: Record, lim: Record, trade: Trade) -> int:
     """Does the strategy see enough to have a forecast, and is it narrow enough to act on?"""
     return (
         least(detail, c.FEATURES, trade.completeness, lim.completeness_ppm_min)
@@ -139,7 +143,7 @@ def opinion(detail, strat, lim, trade):
 
 
 @kernel
-def value(detail, mk, pair, strat, trade, reducing):
+def value(detail: Record | None, mk: Record, pair: Record, strat: Record, trade: Trade, reducing: bool) -> int:
     """Can it be filled, is nothing open, and does it pay?"""
     return (
         least(detail, c.FILLABLE, trade.filled, max(mk.min_size, 1))
@@ -150,7 +154,9 @@ def value(detail, mk, pair, strat, trade, reducing):
 
 
 @kernel
-def exposures(detail, pf, mk, cluster, strat, lim, trade):
+def exposures(
+    detail: Record | None, pf: Record, mk: Record, cluster: Record, strat: Record, lim: Record, trade: Trade
+) -> int:
     """Is there room for the smallest order under every cap?"""
     capital = pf.cash + pf.exposure - pf.reserved
     return (
@@ -164,18 +170,19 @@ def exposures(detail, pf, mk, cluster, strat, lim, trade):
 
 
 @kernel
-def room(pf, mk, cluster, strat, lim):
+def room(pf: Record, mk: Record, cluster: Record, strat: Record, lim: Record) -> int:
     """Micro-pUSD that every cap still leaves."""
     capital = pf.cash + pf.exposure - pf.reserved
     left = min(lim.market_exposure_max - mk.exposure, strat.exposure_max - strat.exposure)
     left = min(left, lim.portfolio_exposure_max - pf.exposure)
     left = min(left, lim.cluster_exposure_max - cluster.worst)
     left = min(left, lim.concentration_ppm_max * (capital // PPM) - mk.exposure)
-    return min(left, pf.cash - pf.reserved)
+    answer: int = min(left, pf.cash - pf.reserved)
+    return answer
 
 
 @kernel
-def meets_own(pairs, strategies, own, direction, worst_px):
+def meets_own(pairs: Array, strategies: int, own: int, direction: int, worst_px: int) -> int:
     """Resting orders of our other strategies on this market that a taker up to `worst_px` would meet."""
     count = 0
     for other in range(strategies):
@@ -187,7 +194,15 @@ def meets_own(pairs, strategies, own, direction, worst_px):
 
 
 @kernel
-def conduct(detail, mk, strat, lim, trade, own_orders, orders_this_minute):
+def conduct(
+    detail: Record | None,
+    mk: Record,
+    strat: Record,
+    lim: Record,
+    trade: Trade,
+    own_orders: int,
+    orders_this_minute: int,
+) -> int:
     """Is the strategy allowed to trade, at this pace, at this price, at this size, and not with ourselves?"""
     distance = abs(2 * trade.worst_px - mk.mid2) // 2 if trade.worst_px != NONE else NONE
     return (
@@ -201,6 +216,6 @@ def conduct(detail, mk, strat, lim, trade, own_orders, orders_this_minute):
 
 
 @kernel
-def is_sale(action):
+def is_sale(action: int) -> bool:
     """A sale gives up what is held; it is never an increasing trade."""
     return action != BUY

@@ -1,11 +1,12 @@
-"""Limits, strategy settings, kills, flattening and rollout stages as inputs, so that a replay sees the value in force then."""
+"""Limits, settings, kills, flattening and rollout stages as inputs, so that a replay sees the value in force then."""
 
 from polytraders.contracts.inputs import Scope, Setting
+from polytraders.contracts.state import Record, State
 from polytraders.kernel.jit import cold
 
 
 @cold
-def set_limit(lim, index, value):
+def set_limit(lim: Record, index: int, value: int) -> None:
     """One portfolio limit, by its place in limits.toml."""
     if index == 0:
         lim.registry_age_ms_max = value
@@ -28,7 +29,7 @@ def set_limit(lim, index, value):
 
 
 @cold
-def _set_limit_above(lim, index, value):
+def _set_limit_above(lim: Record, index: int, value: int) -> None:
     if index == 8:
         lim.drawdown_day_ppm_max = value
     elif index == 9:
@@ -48,7 +49,7 @@ def _set_limit_above(lim, index, value):
 
 
 @cold
-def set_setting(strat, setting, value):
+def set_setting(strat: Record, setting: int, value: int) -> None:
     """One integer setting of a strategy."""
     if setting == Setting.MODEL:
         strat.model = value
@@ -77,7 +78,7 @@ def set_setting(strat, setting, value):
 
 
 @cold
-def set_kill(state, pf, scope, index, killed):
+def set_kill(state: State, pf: Record, scope: int, index: int, killed: int) -> None:
     """A kill (1) or its release (0) in one scope."""
     if scope == Scope.GLOBAL:
         pf.killed = killed
@@ -92,7 +93,7 @@ def set_kill(state, pf, scope, index, killed):
 
 
 @cold
-def set_flatten(state, pf, scope, index, flatten):
+def set_flatten(state: State, pf: Record, scope: int, index: int, flatten: int) -> None:
     """From now on (1) or no longer (0) only trades that reduce a position of the scope may pass."""
     if scope == Scope.GLOBAL:
         pf.flatten = flatten
@@ -107,7 +108,7 @@ def set_flatten(state, pf, scope, index, flatten):
 
 
 @cold
-def covers(scope, index, market, strategy, cluster, venue):
+def covers(scope: int, index: int, market: int, strategy: int, cluster: int, venue: int) -> bool:
     """Whether a scope covers a strategy in a market."""
     if scope == Scope.GLOBAL:
         return True

@@ -8,7 +8,7 @@ NO_EDGE = -NANO
 
 
 @kernel
-def net_edge(direction, p_hat, q_exec, fee, buffer):
+def net_edge(direction: int, p_hat: int, q_exec: int, fee: int, buffer: int) -> int:
     """Edge of buying YES (or selling NO, the same trade) for UP, of its mirror for DOWN.
 
     Args:
@@ -22,7 +22,7 @@ def net_edge(direction, p_hat, q_exec, fee, buffer):
 
 
 @kernel
-def nano(direction, probability):
+def nano(direction: int, probability: float) -> int:
     """A probability as an integer of 1e-9, rounded against the trade; what is none counts as 0, and is no opinion."""
     if not (0.0 <= probability <= 1.0):
         return 0

@@ -5,13 +5,25 @@ stopped by the checks that are for increasing ones.
 """
 
 from apps.risk.core import checks
+from apps.risk.core.checks import Trade
 from polytraders.contracts import checks as c
 from polytraders.contracts.decision import ApprovedTrade, DecisionPacket, Verdict
+from polytraders.contracts.state import Record
 from polytraders.kernel.jit import kernel
 
 
 @kernel
-def market_votes(detail, pf, mk, cluster, venue, lim, missing, stale, now):
+def market_votes(
+    detail: Record | None,
+    pf: Record,
+    mk: Record,
+    cluster: Record,
+    venue: Record,
+    lim: Record,
+    missing: int,
+    stale: int,
+    now: int,
+) -> int:
     """The votes that are the same for every strategy of a market."""
     return (
         checks.kills(detail, pf, mk, cluster, venue)
@@ -22,7 +34,19 @@ def market_votes(detail, pf, mk, cluster, venue, lim, missing, stale, now):
 
 
 @kernel
-def pair_votes(detail, pf, mk, pair, cluster, strat, lim, trade, flattening, own_orders, orders_this_minute):
+def pair_votes(
+    detail: Record | None,
+    pf: Record,
+    mk: Record,
+    pair: Record,
+    cluster: Record,
+    strat: Record,
+    lim: Record,
+    trade: Trade,
+    flattening: int,
+    own_orders: int,
+    orders_this_minute: int,
+) -> int:
     """The votes about one strategy's trade."""
     return (
         checks.most(detail, c.KILL_STRATEGY, strat.killed, 0)
@@ -35,19 +59,19 @@ def pair_votes(detail, pf, mk, pair, cluster, strat, lim, trade, flattening, own
 
 
 @kernel
-def decide(votes, action):
+def decide(votes: int, action: int) -> int:
     """The votes that count for this trade: all of them for a purchase, the unconditional ones for a sale."""
     return votes & ~c.INCREASING_ONLY if checks.is_sale(action) else votes
 
 
 @kernel
-def approves(counted):
+def approves(counted: int) -> bool:
     """No check rejects."""
     return counted == 0
 
 
 @kernel
-def lowest(counted):
+def lowest(counted: int) -> int:
     """The lowest set bit as a mask: the first rejection in the order of precedence."""
     return counted & -counted
 

@@ -1,42 +1,41 @@
 """The paper venue: one open order per strategy and market, filled against the real book. No network.
 
 A taker arrives after our latency and the venue's taker delay and has what is displayed then, at its limit or better,
-less what our takers have already had from those levels; the rest of it ends. A resting order waits behind the size that
-was displayed at its price when it arrived and moves up only by prints at that price, or when less is displayed than stood
+less what our takers have already had from those levels; the rest of it ends. A resting order waits behind the size
+that was displayed at its price when it arrived and moves up only by prints at that price, or when less is displayed than stood
 before it. Prints at its price after the queue is used up, and prints through its price, fill it, in parts. A print is
 shared by our orders, never used twice. A cancel takes effect after our latency; until then it can still be filled.
 """
 
 from polytraders.contracts.inputs import ASK, BID, UP
-from polytraders.contracts.state import BOOK_OK, NONE, RESTING, SENT
+from polytraders.contracts.state import BOOK_OK, NONE, RESTING, SENT, Array, Record
 from polytraders.kernel.jit import cold, kernel
 
 WAITING, ARRIVED, CROSSES, ENDED = 0, 1, 2, 3
 
 
 @kernel
-def own_side(direction):
+def own_side(direction: int) -> int:
     """The side that an order rests on."""
     return BID if direction == UP else ASK
 
 
 @kernel
-def slot_of(mk, side, price):
+def slot_of(mk: Record, side: int, price: int) -> int:
     """Slot of a price, NONE when it is outside the window."""
     slot = price // mk.tick - (mk.bid_base if side == BID else mk.ask_base)
     return slot if 0 <= slot < mk.slots else NONE
 
 
 @kernel
-def crosses(mk, direction, price):
+def crosses(mk: Record, direction: int, price: int) -> bool:
     """Whether a resting order at `price` would meet the opposite side."""
-    if direction == UP:
-        return mk.ask_px != NONE and price >= mk.ask_px
-    return mk.bid_px != NONE and price <= mk.bid_px
+    best: int = mk.ask_px if direction == UP else mk.bid_px
+    return best != NONE and (price >= best if direction == UP else price <= best)
 
 
 @cold
-def progress(mk, pair, levels, now):
+def progress(mk: Record, pair: Record, levels: Array, now: int) -> int:
     """What has become of an order by `now`, on the book as it was until now.
 
     Returns:
@@ -58,7 +57,7 @@ def progress(mk, pair, levels, now):
 
 
 @kernel
-def next_level(mk, levels, taken, direction, limit_px, slot):
+def next_level(mk: Record, levels: Array, taken: Array, direction: int, limit_px: int, slot: int) -> int:
     """The next slot, from `slot` on, with something left for a taker at its limit or better; NONE at the end."""
     if direction == UP:
         while slot < mk.slots and (mk.ask_base + slot) * mk.tick <= limit_px:
@@ -74,30 +73,33 @@ def next_level(mk, levels, taken, direction, limit_px, slot):
 
 
 @kernel
-def first_level(mk, direction):
+def first_level(mk: Record, direction: int) -> int:
     """Where a taker begins."""
-    return mk.best_ask if direction == UP else mk.best_bid
+    answer: int = mk.best_ask if direction == UP else mk.best_bid
+    return answer
 
 
 @kernel
-def price_at(mk, direction, slot):
+def price_at(mk: Record, direction: int, slot: int) -> int:
     """YES price of a slot on the side that a taker meets."""
-    return ((mk.ask_base if direction == UP else mk.bid_base) + slot) * mk.tick
+    answer: int = ((mk.ask_base if direction == UP else mk.bid_base) + slot) * mk.tick
+    return answer
 
 
 @kernel
-def take(mk, levels, taken, direction, slot, wanted):
+def take(mk: Record, levels: Array, taken: Array, direction: int, slot: int, wanted: int) -> int:
     """Take up to `wanted` from a slot; remembers that it is no longer there for our next taker."""
     side = ASK if direction == UP else BID
     size = min(wanted, levels[side, slot] - taken[side, slot])
     if taken[side, slot] == 0:
         mk.taken += 1
     taken[side, slot] += size
-    return size
+    answer: int = size
+    return answer
 
 
 @kernel
-def told(mk, taken, side, slot, size):
+def told(mk: Record, taken: Array, side: int, slot: int, size: int) -> None:
     """A level's new total: no more can have been taken from it than it shows."""
     before = taken[side, slot]
     if before > size:
@@ -107,7 +109,7 @@ def told(mk, taken, side, slot, size):
 
 
 @cold
-def forget(mk, taken):
+def forget(mk: Record, taken: Array) -> None:
     """The grid has moved: what was taken can no longer be placed."""
     if mk.taken > 0:
         for slot in range(taken.shape[1]):
@@ -117,7 +119,7 @@ def forget(mk, taken):
 
 
 @cold
-def keep(mk, levels, taken):
+def keep(mk: Record, levels: Array, taken: Array) -> None:
     """A whole new book: no more can have been taken from a level than it shows."""
     for side in range(2):
         for slot in range(taken.shape[1]):
@@ -126,14 +128,14 @@ def keep(mk, levels, taken):
 
 
 @kernel
-def displayed(pair, side, price, size):
+def displayed(pair: Record, side: int, price: int, size: int) -> None:
     """A level's new total at our own price: nobody can stand before us that is no longer displayed."""
     if pair.order == RESTING and side == own_side(pair.order_direction) and price == pair.order_price:
         pair.order_front = min(pair.order_front, size)
 
 
 @kernel
-def print_fill(pair, aggressor, price, size):
+def print_fill(pair: Record, aggressor: int, price: int, size: int) -> int:
     """What a print of `size` at `price` fills of a resting order, once its queue has been served.
 
     A print by a buyer meets asks, one by a seller meets bids. Through our price: everybody at our price was served.
@@ -146,7 +148,8 @@ def print_fill(pair, aggressor, price, size):
         return 0
     if through > 0:
         pair.order_front = 0
-        return min(pair.order_left, size)
+        answer: int = min(pair.order_left, size)
+        return answer
     over = size - pair.order_front
     pair.order_front = max(pair.order_front - size, 0)
     return min(pair.order_left, over) if over > 0 else 0
