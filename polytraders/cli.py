@@ -73,7 +73,7 @@ def replay(given: argparse.Namespace) -> int:
     try:
         if given.explain is not None:
             return explain(plan, given.explain)
-        return _replay(plan, given.json, given.against)
+        return _replay(plan, given.json, given.against)[0]
     except BrokenPipeError:
         raise
     except (ConfigError, OSError) as error:
@@ -82,7 +82,7 @@ def replay(given: argparse.Namespace) -> int:
         return UNUSABLE
 
 
-def _replay(plan: "Plan", as_json: bool, against: Path | None) -> int:
+def _replay(plan: "Plan", as_json: bool, against: Path | None) -> "tuple[int, Replay]":
     from polytraders import replaying
     from polytraders.summary import text
 
@@ -97,7 +97,7 @@ def _replay(plan: "Plan", as_json: bool, against: Path | None) -> int:
     if run.capture.broken:
         print(f"polytraders: the capture ends early: {run.capture.broken}", file=sys.stderr)
     print(replaying.to_json(report) if as_json else text(report), flush=True)
-    return REGRESSION if report.verdict_code == "GOV_REPLAY_REGRESSION" else OK
+    return (REGRESSION if report.verdict_code == "GOV_REPLAY_REGRESSION" else OK), run
 
 
 def _recorded(path: Path | None) -> Any:
@@ -117,7 +117,7 @@ def prepared(plan: "Plan") -> "Replay":
     from polytraders.replaying import Replay
 
     if not JIT_OFF and not is_warm():
-        print("polytraders: first run of this build: compiling the loop, about a minute", file=sys.stderr)
+        print("polytraders: first run of this build: compiling the loop, up to a minute", file=sys.stderr)
     return Replay(plan)
 
 
@@ -153,6 +153,11 @@ def explain(plan: "Plan", in_seq: int) -> int:
     return OK if found.decided else UNUSABLE
 
 
+def shown(path: Path) -> Path:
+    """A path as one would type it here."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
 def demo(given: argparse.Namespace) -> int:
     """`polytraders demo`: what `make run` starts."""
     from polytraders.replaying import Plan, cache_folder
@@ -165,9 +170,11 @@ def demo(given: argparse.Namespace) -> int:
     capture.write(source, seed=given.seed, count=given.frames)
     registry.write_text(capture.registry_toml(seed=given.seed), encoding="utf-8")
     plan = Plan(source=source, registry=registry, strategies=(Path("logit"), Path("microprice")), block_rows=4_096)
-    code = _replay(plan, False, None)
-    print("\nThe same run, one decision explained:")
-    print(f"  polytraders replay {source} --registry {registry} --strategy logit --strategy microprice --explain 20000")
+    code, run = _replay(plan, False, None)
+    if run.runner.last_approval:
+        print("\nIts last approval, with every number it was made of:")
+        files = f"{shown(source)} --registry {shown(registry)} --strategy logit --strategy microprice"
+        print(f"  .venv/bin/polytraders replay {files} --explain {run.runner.last_approval}")
     return code
 
 

@@ -125,8 +125,8 @@ def consider(state: State, h: Here, strategy: int, ranking: bool) -> tuple[Trade
     band = uncertainty.band_nano(p.lower, p.upper)
     smallest = sizing.smallest_cost(max(h.mk.min_size, sizing.LOT), unit_cost)
     trade = checks.Trade(
-        direction, action, outcome, complete, opinion, p.reference_age_ms, band, p_nano, est.q_exec, est.fee, p.buffer, gain,
-        maker, wish, est.filled, est.worst_px, strategy_cap, liquidity_cap, portfolio_cap, size, smallest,
+        direction, action, outcome, complete, opinion, p.reference_age_ms, band, p_nano, est.q_exec, est.fee, p.buffer,
+        gain, maker, wish, est.filled, est.worst_px, strategy_cap, liquidity_cap, portfolio_cap, size, smallest,
         int(flattening != 0), waits,
     )  # fmt: skip
     return trade, p

@@ -10,13 +10,14 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from apps.eventlog.core.book import book_hash
 from apps.ledger.core import positions
 from apps.replay.core import compare
 from apps.replay.runner import Kernel, Runner, Sink, read_outputs
 from polytraders import config, loop, packets
 from polytraders.contracts import state as s
 from polytraders.contracts.decision import DecisionPacket
-from polytraders.contracts.inputs import NO, PRICE_UNIT, SIZE_UNIT, YES, Fact, Kind
+from polytraders.contracts.inputs import ASK, BID, NO, PRICE_UNIT, SIZE_UNIT, YES, Fact, Kind
 from polytraders.contracts.ledger import Position
 from polytraders.contracts.replay import ReplayReport
 from polytraders.kernel import block as blocks
@@ -221,9 +222,26 @@ class Replay:
         )
 
     def packet(self, out: np.void, detail: np.void) -> DecisionPacket:
-        """One decision of the last rows fed, in full: a PACKET or APPROVAL row and its DETAIL row."""
-        at = moment(self.runner.state, int(out["market"]), int(out["strategy"]))
-        return packets.packet(out, detail, names=self.names, at=at)
+        """One decision of the last row fed, in full: a PACKET or APPROVAL row and its DETAIL row."""
+        market = int(out["market"])
+        at = moment(self.runner.state, market, int(out["strategy"]))
+        return packets.packet(out, detail, names=self.names, at=at, book_hash=self.book_hash(market))
+
+    def book_hash(self, market: int) -> str | None:
+        """SHA-256 of a market's book as it is now; None before its tick is known."""
+        state = self.runner.state
+        record = state.markets[market]
+        tick = int(record["tick"])
+        if tick <= 0:
+            return None
+        sides = []
+        for side, name in ((BID, "bid"), (ASK, "ask")):
+            slots = np.flatnonzero(state.levels[market, side])
+            prices = (slots + int(record[f"{name}_base"])) * tick
+            outside = state.overflow[market, side, : int(record[f"{name}_overflow"])]
+            inside = zip(prices.tolist(), state.levels[market, side][slots].tolist(), strict=True)
+            sides.append([*inside, *map(tuple, outside.tolist())])
+        return book_hash(tick, *sides)
 
     def _forget(self) -> None:
         if self._sink is not None:

@@ -10,7 +10,6 @@ from typing import Final, NamedTuple
 
 from polytraders.contracts.checks import CHECKS
 
-CHECK_FILES: Final = ("apps/risk/core/checks.py", "apps/risk/core/gate.py")
 EACH: Final = "tests/loop/test_each_check.py"
 KILLS: Final = "tests/loop/test_kills.py"
 FLATTEN: Final = "tests/loop/test_flatten.py"
@@ -18,6 +17,9 @@ RANKING: Final = "tests/loop/test_ranking.py"
 COUNTS: Final = "tests/loop/test_counts.py"
 TRADE: Final = "tests/loop/test_one_trade.py"
 SETTLED: Final = "tests/loop/test_settlement.py"
+CHECK_TESTS: Final = "tests/risk/test_checks.py"
+TIME: Final = "tests/loop/test_time.py"
+BOOKS: Final = "tests/replay/test_tickscope.py"
 POSITIONS: Final = "tests/ledger/test_positions.py"
 TAKERS: Final = "tests/venues/paper/test_takers.py"
 MAKERS: Final = "tests/venues/paper/test_makers.py"
@@ -28,6 +30,9 @@ LOOP: Final = "polytraders/loop.py"
 CONTROLLING: Final = "polytraders/controlling.py"
 RECEIVING: Final = "polytraders/receiving.py"
 EMIT: Final = "polytraders/emit.py"
+CHECKS_FILE: Final = "apps/risk/core/checks.py"
+EDGE: Final = "apps/risk/core/edge.py"
+INTAKE: Final = "apps/ingest/core/intake.py"
 GATE: Final = "apps/risk/core/gate.py"
 LEDGER: Final = "apps/ledger/core/positions.py"
 PAPER: Final = "polytraders/venues/paper/venue.py"
@@ -51,14 +56,14 @@ class Mutant(NamedTuple):
     tests: tuple[str, ...]
 
 
-class Outdated(ValueError):
+class OutdatedError(ValueError):
     """The text that a mutant changes is not there exactly once."""
 
 
 def vote_of(check: str, root: Path) -> tuple[str, str]:
     """(file, call) of the one place where a check votes."""
     found = []
-    for file in CHECK_FILES:
+    for file in (CHECKS_FILE, GATE):
         text = (root / file).read_text(encoding="utf-8")
         for start in re.finditer(rf"(?:checks\.)?(?:most|least)\(\s*detail,\s*c\.{check.upper()},", text):
             depth, end = 0, start.start()
@@ -67,7 +72,7 @@ def vote_of(check: str, root: Path) -> tuple[str, str]:
                 end += 1
             found.append((file, text[start.start() : end]))
     if len(found) != 1:
-        raise Outdated(f"{check} votes in {len(found)} places")
+        raise OutdatedError(f"{check} votes in {len(found)} places")
     return found[0]
 
 
@@ -81,118 +86,201 @@ def applied(mutant: Mutant, text: str) -> str:
     """The file's text with the change.
 
     Raises:
-        Outdated: The text to be changed is not there exactly once.
+        OutdatedError: The text to be changed is not there exactly once.
     """
     if text.count(mutant.old) != 1:
-        raise Outdated(f"{mutant.name}: {mutant.file} has {mutant.old!r} {text.count(mutant.old)} times")
+        raise OutdatedError(f"{mutant.name}: {mutant.file} has {mutant.old!r} {text.count(mutant.old)} times")
     return text.replace(mutant.old, mutant.new)
 
 
-OTHERS: Final = (
-    # The gate and what follows from it.
-    Mutant("every vote approves", GATE, "return counted == 0", "return True", (EACH,)),
-    Mutant(
-        "a sale is stopped by every check",
+CHANGES: Final[tuple[tuple[str, tuple[str, ...], tuple[tuple[str, str, str], ...]], ...]] = (
+    (
         GATE,
-        "return votes & ~c.INCREASING_ONLY if checks.is_sale(action) else votes",
-        "return votes",
         (EACH,),
+        (
+            ("every vote approves", "return counted == 0", "return True"),
+            (
+                "a sale is stopped by every check",
+                "return votes & ~c.INCREASING_ONLY if checks.is_sale(action) else votes",
+                "return votes",
+            ),
+            (
+                "a purchase passes the increasing checks",
+                "return votes & ~c.INCREASING_ONLY if checks.is_sale(action) else votes",
+                "return votes & ~c.INCREASING_ONLY",
+            ),
+        ),
     ),
-    Mutant(
-        "a purchase passes the increasing checks",
-        GATE,
-        "return votes & ~c.INCREASING_ONLY if checks.is_sale(action) else votes",
-        "return votes & ~c.INCREASING_ONLY",
-        (EACH,),
-    ),
-    Mutant("the market's votes are not heard", DECIDING, "gate.decide(h.mk.votes | ", "gate.decide(0 | ", (EACH,)),
-    Mutant("a fee is no cost", "apps/risk/core/edge.py", " - fee - buffer", " - buffer", (TRADE,)),
-    Mutant("doubt is no cost", "apps/risk/core/edge.py", " - fee - buffer", " - fee", (TRADE,)),
-    Mutant(
-        "half the displayed size is all of it",
+    (
         DECIDING,
-        "sizing.liquidity_cap(filled, h.lim.liquidity_take_ppm_max)",
-        "filled",
         (EACH,),
+        (
+            ("the market's votes are not heard", "gate.decide(h.mk.votes | ", "gate.decide(0 | "),
+            (
+                "half the displayed size is all of it",
+                "sizing.liquidity_cap(filled, h.lim.liquidity_take_ppm_max)",
+                "filled",
+            ),
+        ),
     ),
-    Mutant("rounding needs no room", DECIDING, " - sizing.ROUNDING", "", (POSITIONS,)),
-    Mutant("an own order is another's", "apps/risk/core/checks.py", "other != own and ", "", ("tests/risk/test_checks.py",)),
-    # The reservation.
-    Mutant("an approval holds nothing", TRADING, "    positions_hold(pf, mk, cluster, strat, pair)\n", "", (TRADE,)),
-    Mutant(
-        "a hold is no reservation",
-        TRADING,
-        "        positions.reserve(pf, mk, cluster, strat, pair, amount)\n",
-        "",
+    (
+        EDGE,
         (TRADE,),
+        (
+            ("a fee is no cost", " - fee - buffer", " - buffer"),
+            ("doubt is no cost", " - fee - buffer", " - fee"),
+        ),
     ),
-    Mutant(
-        "a fill releases nothing",
+    (DECIDING, (POSITIONS,), (("rounding needs no room", " - sizing.ROUNDING", ""),)),
+    (CHECKS_FILE, (CHECK_TESTS,), (("an own order is another's", "other != own and ", ""),)),
+    (
         TRADING,
-        "    positions.release(pf, mk, cluster, strat, pair, pair.order_left)\n",
-        "",
         (TRADE,),
+        (
+            ("an approval holds nothing", "    positions_hold(pf, mk, cluster, strat, pair)\n", ""),
+            ("a hold is no reservation", "        positions.reserve(pf, mk, cluster, strat, pair, amount)\n", ""),
+            ("a fill releases nothing", "    positions.release(pf, mk, cluster, strat, pair, pair.order_left)\n", ""),
+            ("takers pay no fee", "if pair.order_maker == 0 or mk.fee_taker_only == 0:", "if mk.fee_taker_only == 0:"),
+        ),
     ),
-    Mutant("reserved money is free", LEDGER, "    pf.reserved += amount\n", "", (TRADE,)),
-    Mutant("a hold leaves out the fee", LEDGER, " + fee_most(mk, size)", "", (TRADE,)),
-    # Ranking.
-    Mutant(
-        "candidates are not judged again",
+    (
+        LEDGER,
+        (TRADE,),
+        (
+            ("reserved money is free", "    pf.reserved += amount\n", ""),
+            ("a hold leaves out the fee", " + fee_most(mk, size)", ""),
+        ),
+    ),
+    (
         LOOP,
-        " if gate.decide(votes, trade.action) == 0 else FAILED",
-        "",
         (RANKING,),
+        (
+            ("candidates are not judged again", " if gate.decide(votes, trade.action) == 0 else FAILED", ""),
+            ("the first candidate is served first", "if ahead > 0.0 or", "if ahead > 1e18 or"),
+            ("confidence does not count", "trade.edge * (1.0 - (p.upper - p.lower))", "trade.edge * 1.0"),
+            ("nobody is ranked", "    if pf.candidates > 0:\n        rank(", "    if False:\n        rank("),
+        ),
     ),
-    Mutant("the first candidate is served first", LOOP, "if ahead > 0.0 or", "if ahead > 1e18 or", (RANKING,)),
-    Mutant("confidence does not count", LOOP, "trade.edge * (1.0 - (p.upper - p.lower))", "trade.edge * 1.0", (RANKING,)),
-    Mutant("nobody waits", DECIDING, "0 if ranking or strat.immediate != 0 else 1", "0", (EACH, RANKING)),
-    Mutant("nobody is ranked", LOOP, "    if pf.candidates > 0:\n        rank(", "    if False:\n        rank(", (RANKING,)),
-    # Kills and flattening.
-    Mutant("a kill leaves orders where they are", CONTROLLING, "if killed != 0:", "if False:", (KILLS,)),
-    Mutant("flattening leaves orders where they are", CONTROLLING, "if e.a != 0:", "if False:", (FLATTEN,)),
-    Mutant("a lost book leaves orders where they are", LOOP, "if mk.orders > 0 and votes & PULL:", "if False:", (MAKERS,)),
-    Mutant(
-        "flattening minds the edge",
-        "apps/risk/core/checks.py",
-        "0 if reducing and trade.flattening == 0 else -4 * NANO",
-        "0 if reducing else -4 * NANO",
+    (
+        DECIDING,
+        (
+            EACH,
+            RANKING,
+        ),
+        (("nobody waits", "0 if ranking or strat.immediate != 0 else 1", "0"),),
+    ),
+    (CONTROLLING, (KILLS,), (("a kill leaves orders where they are", "if killed != 0:", "if False:"),)),
+    (CONTROLLING, (FLATTEN,), (("flattening leaves orders where they are", "if e.a != 0:", "if False:"),)),
+    (
+        LOOP,
+        (MAKERS,),
+        (("a lost book leaves orders where they are", "if mk.orders > 0 and votes & PULL:", "if False:"),),
+    ),
+    (
+        CHECKS_FILE,
         (FLATTEN,),
+        (
+            (
+                "flattening minds the edge",
+                "0 if reducing and trade.flattening == 0 else -4 * NANO",
+                "0 if reducing else -4 * NANO",
+            ),
+        ),
     ),
-    # Loop time, the book, the counts.
-    Mutant("loop time steps back", LOOP, "pf.now = max(pf.now, e.recv_ts)", "pf.now = e.recv_ts", ("tests/loop/test_time.py",)),
-    Mutant("nothing is due at a tick", LOOP, "if pf.now >= pf.deadline:", "if False:", (EACH,)),
-    Mutant(
-        "consumed levels stay",
-        "apps/ingest/core/intake.py",
-        "mk.repairs += book.trim(",
-        "mk.repairs += 0 if True else book.trim(",
-        ("tests/replay/test_tickscope.py",),
+    (LOOP, (TIME,), (("loop time steps back", "pf.now = max(pf.now, e.recv_ts)", "pf.now = e.recv_ts"),)),
+    (LOOP, (EACH,), (("nothing is due at a tick", "if pf.now >= pf.deadline:", "if False:"),)),
+    (
+        INTAKE,
+        (BOOKS,),
+        (("consumed levels stay", "mk.repairs += book.trim(", "mk.repairs += 0 if True else book.trim("),),
     ),
-    Mutant("a run of verdicts is counted twice", EMIT, "    pair.repeats = 0\n", "", (COUNTS,)),
-    Mutant("a repeated verdict is not counted", DECIDING, "        pair.repeats += 1\n", "        pair.repeats += 0\n", (COUNTS,)),
-    # The paper venue.
-    Mutant("a taker arrives at once", TRADING, "pair.order_arrive_ts = now + delay_ms * MS_NS", "pair.order_arrive_ts = now", (TAKERS,)),
-    Mutant("a level is taken twice", PAPER, "    taken[side, slot] += size\n", "", (TAKERS,)),
-    Mutant("a taker ignores its limit", PAPER, "(mk.ask_base + slot) * mk.tick <= limit_px", "True", (TAKERS,)),
-    Mutant("what went and came back is still taken", RECEIVING, "    if mk.taken > 0:\n        paper_told", "    if False:\n        paper_told", (TAKERS,)),
-    Mutant("nobody stands before us", PAPER, "pair.order_front = levels[side, slot] if slot != NONE else 0", "pair.order_front = 0", (MAKERS,)),
-    Mutant("a print is used twice", TRADING, "            size -= filled\n", "", (MAKERS,)),
-    Mutant("post-only may cross", PAPER, "or crosses(mk, pair.order_direction, pair.order_price)", "", (MAKERS,)),
-    Mutant("orders never end", PAPER, "return ENDED if now >= pair.order_expire_ts else WAITING", "return WAITING", (MAKERS,)),
-    Mutant("a cancel takes effect at once", TRADING, "effective = pf.now + state.limits[0].order_latency_ms * MS_NS", "effective = pf.now", (MAKERS,)),
-    Mutant("takers pay no fee", TRADING, "if pair.order_maker == 0 or mk.fee_taker_only == 0:", "if mk.fee_taker_only == 0:", (TRADE,)),
-    # The ledger.
-    Mutant("a purchase is free", LEDGER, "    pf.cash -= spent + fee\n", "    pf.cash -= fee\n", (POSITIONS,)),
-    Mutant("a sale keeps its cost", LEDGER, "    mk.cost -= cost\n", "", (POSITIONS,)),
-    Mutant("a strategy's exposure is not counted", LEDGER, "    strat.exposure += amount\n", "", (POSITIONS,)),
-    Mutant("a market's exposure is not counted", LEDGER, "    mk.exposure += amount\n", "", (POSITIONS,)),
-    Mutant("a cluster's exposure is not counted", LEDGER, "    cluster.exposure += amount\n", "", (POSITIONS,)),
-    Mutant("the portfolio's exposure is not counted", LEDGER, "    pf.exposure += amount\n", "", (POSITIONS,)),
-    Mutant("a cluster's worst case is not counted", LEDGER, "    cluster.worst += worst - mk.worst\n", "", (POSITIONS,)),
-    Mutant("the day's high is forgotten", LEDGER, "    pf.high_day = max(pf.high_day, pf.equity)\n", "", (POSITIONS,)),
-    Mutant("an impossible payout is paid", TRADING, "if settlement.redeem(YES, 0, pays) == settlement.REFUSED:", "if False:", (SETTLED,)),
-    Mutant("orders outlive their market", TRADING, "        if pair.order != NO_ORDER:\n            finish(state, out, market, strategy, CANCELLED)\n", "", (SETTLED,)),
-)  # fmt: skip
+    (EMIT, (COUNTS,), (("a run of verdicts is counted twice", "    pair.repeats = 0\n", ""),)),
+    (
+        DECIDING,
+        (COUNTS,),
+        (("a repeated verdict is not counted", "        pair.repeats += 1\n", "        pair.repeats += 0\n"),),
+    ),
+    (
+        TRADING,
+        (TAKERS,),
+        (("a taker arrives at once", "pair.order_arrive_ts = now + delay_ms * MS_NS", "pair.order_arrive_ts = now"),),
+    ),
+    (
+        PAPER,
+        (TAKERS,),
+        (
+            ("a level is taken twice", "    taken[side, slot] += size\n", ""),
+            ("a taker ignores its limit", "(mk.ask_base + slot) * mk.tick <= limit_px", "True"),
+        ),
+    ),
+    (
+        RECEIVING,
+        (TAKERS,),
+        (
+            (
+                "what went and came back is still taken",
+                "    if mk.taken > 0:\n        paper_told",
+                "    if False:\n        paper_told",
+            ),
+        ),
+    ),
+    (
+        PAPER,
+        (MAKERS,),
+        (
+            (
+                "nobody stands before us",
+                "pair.order_front = levels[side, slot] if slot != NONE else 0",
+                "pair.order_front = 0",
+            ),
+            ("post-only may cross", "or crosses(mk, pair.order_direction, pair.order_price)", ""),
+            ("orders never end", "return ENDED if now >= pair.order_expire_ts else WAITING", "return WAITING"),
+        ),
+    ),
+    (
+        TRADING,
+        (MAKERS,),
+        (
+            ("a print is used twice", "            size -= filled\n", ""),
+            (
+                "a cancel takes effect at once",
+                "effective = pf.now + state.limits[0].order_latency_ms * MS_NS",
+                "effective = pf.now",
+            ),
+        ),
+    ),
+    (
+        LEDGER,
+        (POSITIONS,),
+        (
+            ("a purchase is free", "    pf.cash -= spent + fee\n", "    pf.cash -= fee\n"),
+            ("a sale keeps its cost", "    mk.cost -= cost\n", ""),
+            ("a strategy's exposure is not counted", "    strat.exposure += amount\n", ""),
+            ("a market's exposure is not counted", "    mk.exposure += amount\n", ""),
+            ("a cluster's exposure is not counted", "    cluster.exposure += amount\n", ""),
+            ("the portfolio's exposure is not counted", "    pf.exposure += amount\n", ""),
+            ("a cluster's worst case is not counted", "    cluster.worst += worst - mk.worst\n", ""),
+            ("the day's high is forgotten", "    pf.high_day = max(pf.high_day, pf.equity)\n", ""),
+        ),
+    ),
+    (
+        TRADING,
+        (SETTLED,),
+        (
+            ("an impossible payout is paid", "if settlement.redeem(YES, 0, pays) == settlement.REFUSED:", "if False:"),
+            (
+                "orders outlive their market",
+                "        if pair.order != NO_ORDER:\n            finish(state, out, market, strategy, CANCELLED)\n",
+                "",
+            ),
+        ),
+    ),
+)
+"""(file, tests, (name, old, new) of each change)."""
+
+OTHERS: Final = tuple(
+    Mutant(name, file, old, new, tests) for file, tests, changes in CHANGES for name, old, new in changes
+)
 
 
 def every(root: Path) -> list[Mutant]:

@@ -27,7 +27,7 @@ def test_every_check_has_its_mutant_and_no_two_are_the_same() -> None:
 def test_a_mutant_that_fits_nowhere_or_twice_is_an_error() -> None:
     mutant = mutations.OTHERS[0]
     for text in ("", mutant.old * 2):
-        with pytest.raises(mutations.Outdated):
+        with pytest.raises(mutations.OutdatedError):
             mutations.applied(mutant, text)
 
 

@@ -41,6 +41,7 @@ class Runner:
         evaluations_by_bit: Evaluations counted off in output rows, by verdict bit.
         kinds: Output rows by kind.
         loop_seconds: Wall time inside the loop.
+        last_approval: Input of the last approval, 0 = none yet.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Runner:
         self.evaluations_by_bit: Counter[int] = Counter()
         self.kinds: Counter[int] = Counter()
         self.loop_seconds = 0.0
+        self.last_approval = 0
         self.inputs = InputChain()
         self.outputs = OutputChain()
         self._run = kernel.run
@@ -92,6 +94,9 @@ class Runner:
         counted = out[out["counted"] > 0]
         for bit in np.unique(counted["counted_first"]).tolist():
             self.evaluations_by_bit[bit] += int(counted["counted"][counted["counted_first"] == bit].sum())
+        approvals = out["in_seq"][out["kind"] == s.APPROVAL]
+        if len(approvals):
+            self.last_approval = int(approvals[-1])
         if self._sink is not None:
             self._sink.add(out, details)
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from apps.ledger.core import positions
 from polytraders.contracts import state as s
-from polytraders.contracts.inputs import ASK, BID, NANO, NO, PRICE_UNIT, SIZE_UNIT, YES, Kind, Setting
+from polytraders.contracts.inputs import ASK, BID, NANO, NO, PRICE_UNIT, SIZE_UNIT, YES, Fact, Kind, Setting
 from polytraders.kernel import money
 from tests.scenario import START, World, makes, record, says, shares
 
@@ -159,6 +159,16 @@ def test_drawdown_is_the_fall_from_the_high_in_ppm() -> None:
     assert positions.drawdown(0, 0) == 0
 
 
+def test_drawdown_is_measured_from_the_highest_equity_there_was() -> None:
+    books = Books()
+    books.buys(YES, 1_000, 6_300)
+    for mid2, fall in ((12_600, 0), (14_600, 0), (13_600, 4_950), (14_600, 0), (14_800, 0), (12_600, 10_880)):
+        books.mk["mid2"] = mid2
+        books.settles()
+        assert (books.pf["drawdown_day"], books.pf["drawdown_week"]) == (fall, fall)
+    assert books.pf["high_day"] == books.pf["high_week"] == 10_110 * SIZE_UNIT
+
+
 def test_the_day_rolls_at_midnight_and_the_week_on_monday() -> None:
     books = Books()
     books.pf["high_day"] = books.pf["high_week"] = 12_000 * SIZE_UNIT
@@ -176,6 +186,14 @@ def test_the_day_rolls_at_midnight_and_the_week_on_monday() -> None:
 def test_a_price_is_told_in_the_outcomes_own_terms(outcome: int, price: int, own: int) -> None:
     assert positions.own_price(outcome, price) == own
     assert positions.opposite(outcome) == 1 - outcome
+
+
+def test_rounding_never_lets_a_hold_exceed_what_is_free() -> None:
+    # 1,001 times what 0.01 share costs with the largest fee; an odd number of them has a fee rounded up by 5 micros.
+    w = World(says(0.67), capital=6.531525, facts={Fact.FEE_RATE: 50_000})
+    w.snapshot()
+    approval = w.verdict()  # which compares holds with free cash
+    assert (approval.kind, approval.size) == (s.APPROVAL, shares(10))
 
 
 SIZES = st.integers(1, 50_000)
@@ -220,8 +238,6 @@ ACTS = st.lists(
 @settings(max_examples=60, deadline=None)
 @given(ACTS, st.sampled_from((0.0, 0.05, 0.25)))
 def test_every_sum_agrees_after_every_input_of_a_trading_loop(acts: list[tuple[Any, ...]], rate: float) -> None:
-    from polytraders.contracts.inputs import Fact
-
     taker, maker = says(0.67, size=shares(130)), makes(edge_min=-NANO // 50, size=shares(70))
     facts = {Fact.FEE_RATE: round(rate * 1e6), Fact.FEE_TAKER_ONLY: 0, Fact.FEE_BPS: 7}
     w = World(taker, maker, markets=2, capital=300.0, facts=facts, clusters=(0, 1))

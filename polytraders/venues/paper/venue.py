@@ -2,9 +2,10 @@
 
 A taker arrives after our latency and the venue's taker delay and has what is displayed then, at its limit or better,
 less what our takers have already had from those levels; the rest of it ends. A resting order waits behind the size
-that was displayed at its price when it arrived and moves up only by prints at that price, or when less is displayed than stood
-before it. Prints at its price after the queue is used up, and prints through its price, fill it, in parts. A print is
-shared by our orders, never used twice. A cancel takes effect after our latency; until then it can still be filled.
+that was displayed at its price when it arrived. It moves up only by prints at that price, or when less is displayed
+than stood before it. Prints at its price after the queue is used up, and prints through its price, fill it, in parts.
+A print is shared by our orders, never used twice. A cancel takes effect after our latency; until then it can still be
+filled.
 """
 
 from polytraders.contracts.inputs import ASK, BID, UP
