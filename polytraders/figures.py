@@ -89,7 +89,7 @@ def span(ns: int) -> str:
     seconds = Decimal(ns).scaleb(-9)
     if ns and abs(ns) < SECOND_NS // 1_000:
         return f"{ns} ns"
-    if abs(seconds) < DAYS_FROM_S:
+    if abs(round(seconds, 3)) < DAYS_FROM_S:
         return f"{seconds:.3f} s"
     days = seconds / DAY_S
     return f"{days:.2f} d" if abs(days) < DAYS_WHOLE_FROM else f"{days:.0f} d"

@@ -32,6 +32,9 @@ def told_level(state: State, mk: Record, market: int, e: Record, out: Array) -> 
         paper_told(state, mk, market, side, e.price, e.size)
     if mk.orders > 0:
         trading.displayed(state.pairs[market], side, e.price, e.size)
+    bid_base = mk.bid_base
+    ask_base = mk.ask_base
+    trimmed = False
     status = book.apply(mk, levels, state.overflow[market], state.staged, side, e.price, e.size)
     if status != book.OK:
         lose(state, out, market, intake.reason_of(status))
@@ -40,6 +43,9 @@ def told_level(state: State, mk: Record, market: int, e: Record, out: Array) -> 
         why = intake.told_best(mk, pf, levels, state.overflow[market], state.staged, e.a, e.b, e.frame)
         if why != 0:
             lose(state, out, market, why)
+        trimmed = True
+    if mk.taken > 0 and (trimmed or mk.bid_base != bid_base or mk.ask_base != ask_base):
+        paper_told_book(state, mk, market, bid_base, ask_base)
 
 
 @cold_part
@@ -48,6 +54,16 @@ def paper_told(state: State, mk: Record, market: int, side: int, price: int, siz
     slot = paper.slot_of(mk, side, price)
     if slot != NONE:
         paper.told(mk, state.taken[market], side, slot, size)
+
+
+@cold_part
+def paper_told_book(state: State, mk: Record, market: int, bid_base: int, ask_base: int) -> None:
+    """8, paper: levels went or the windows moved from these bases; our takers cannot have had more than is shown."""
+    if mk.taken == 0:
+        return
+    if mk.bid_base != bid_base or mk.ask_base != ask_base:
+        paper.moved(mk, state.taken[market], bid_base, ask_base)
+    paper.keep(mk, state.levels[market], state.taken[market])
 
 
 @cold_part
@@ -61,7 +77,8 @@ def told_snapshot(state: State, mk: Record, market: int, e: Record, out: Array) 
     else:
         was_valid = mk.state == BOOK_OK
         levels = state.levels[market]
-        base = mk.bid_base + mk.ask_base
+        bid_base = mk.bid_base
+        ask_base = mk.ask_base
         why = intake.close_snapshot(mk, levels, state.overflow[market], state.staged, e.flags)
         if why != 0:
             lose(state, out, market, why)
@@ -69,11 +86,7 @@ def told_snapshot(state: State, mk: Record, market: int, e: Record, out: Array) 
             if not windows.note_found(mk, state.ring[market], state.portfolio[0].now):
                 state.portfolio[0].fault = RING_FULL
             emit.book(state.portfolio[0], out, mk, market)
-        if mk.taken > 0:
-            if mk.bid_base + mk.ask_base == base:
-                paper.keep(mk, levels, state.taken[market])
-            else:
-                paper.forget(mk, state.taken[market])
+        paper_told_book(state, mk, market, bid_base, ask_base)
 
 
 @cold_part

@@ -285,11 +285,18 @@ def test_a_capture_that_ends_early_is_replayed_as_far_as_it_goes(session: Sessio
 
 
 def test_the_demo_makes_a_capture_and_replays_it(session: Session) -> None:
-    said = polytraders("demo", "--frames", 300, "--folder", session.folder / "demo")
+    said = polytraders("demo", "--frames", 4_000, "--folder", session.folder / "demo")
     assert said.code == 0
     assert "PAPER REPLAY of capture.jsonl.zst" in said.out
-    explained = said.out.splitlines()[-1].split()[1:]
-    assert explained[0] == "replay" and Path(explained[1]).is_file()
+    explained = polytraders(*said.out.splitlines()[-1].split()[1:])
+    assert explained.code == 0
+    assert "APPROVED" in explained.out and "EDGE of" in explained.out
+
+
+def test_a_demo_without_an_approval_points_at_none(session: Session) -> None:
+    said = polytraders("demo", "--frames", 300, "--folder", session.folder / "short")
+    assert said.code == 0
+    assert "--explain" not in said.out
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["replay", "--help"], ["demo", "--help"]])

@@ -74,6 +74,11 @@ def test_a_number_that_is_not_nothing_never_looks_like_nothing_and_fits(value: i
         assert abs(Decimal(text) - Decimal(value).scaleb(-unit.places)) <= Decimal(1).scaleb(-min(unit.shown, 0)) / 2
 
 
+def test_a_span_that_rounds_up_to_the_limit_is_told_in_days() -> None:
+    assert fitted(-9_999_999_500_000, UNITS["ns of freshness left"], COLUMN) == "-0.12 d"
+    assert fitted(-9_999_999_499_999, UNITS["ns of freshness left"], COLUMN) == "-9999.999 s"
+
+
 @given(st.integers(-(10**15), 10**15), st.integers(0, 9))
 def test_all_places_shown_is_exact(value: int, places: int) -> None:
     assert Decimal(fixed(value, places, places)) == Decimal(value).scaleb(-places)

@@ -110,8 +110,31 @@ def told(mk: Record, taken: Array, side: int, slot: int, size: int) -> None:
 
 
 @cold
+def moved(mk: Record, taken: Array, bid_base: int, ask_base: int) -> None:
+    """The windows no longer begin where they did: what was taken stays at its price, what has left them is forgotten."""
+    shift(taken, BID, mk.bid_base - bid_base)
+    shift(taken, ASK, mk.ask_base - ask_base)
+    count = 0
+    for slot in range(taken.shape[1]):
+        count += int(taken[BID, slot] > 0) + int(taken[ASK, slot] > 0)
+    mk.taken = count
+
+
+@kernel
+def shift(taken: Array, side: int, slots: int) -> None:
+    """Move one side down by so many slots (negative: up)."""
+    count = taken.shape[1]
+    if slots > 0:
+        for slot in range(count):
+            taken[side, slot] = taken[side, slot + slots] if slot + slots < count else 0
+    elif slots < 0:
+        for slot in range(count - 1, -1, -1):
+            taken[side, slot] = taken[side, slot + slots] if slot + slots >= 0 else 0
+
+
+@cold
 def forget(mk: Record, taken: Array) -> None:
-    """The grid has moved: what was taken can no longer be placed."""
+    """The grid is another: what was taken can no longer be placed."""
     if mk.taken > 0:
         for slot in range(taken.shape[1]):
             taken[BID, slot] = 0
