@@ -55,12 +55,13 @@ def naive_outputs(out: Rows, detail: Rows) -> bytes:
     link = OUTPUT_GENESIS
     for seq in np.unique(out["in_seq"]):
         mine = out[out["in_seq"] == seq]
-        text = struct.pack("<2q", seq, len(mine))
+        text, details = struct.pack("<2q", seq, len(mine)), b""
         for row in mine:
             at = int(row["detail"])
             row["detail"] = min(at, 0)
-            text += row.tobytes() + (detail[at].tobytes() if at >= 0 else b"")
-        link = hashlib.sha256(link + text).digest()
+            text += row.tobytes()
+            details += detail[at].tobytes() if at >= 0 else b""
+        link = hashlib.sha256(link + text + details).digest()
     return link
 
 

@@ -19,12 +19,10 @@ Rows = np.ndarray[Any, Any]
 INPUT_GENESIS: Final = hashlib.sha256(f"polytraders inputs {INPUT_VERSION}, groups of {GROUP}\n".encode()).digest()
 OUTPUT_GENESIS: Final = hashlib.sha256(b"polytraders outputs 1\n").digest()
 
-WORD: Final = 8
-HEADER: Final = 2
-OUT_WORDS: Final = OUT.itemsize // WORD
-DETAIL_WORDS: Final = DETAIL.itemsize // WORD
+HEAD: Final = 16
+"""Bytes of the two numbers in front of a link's rows."""
 BATCH: Final = 4_096
-"""Output rows laid out at once, so that the working copy stays below 5 MB."""
+"""Links made at once, so that the working copies stay small."""
 
 _SHA256: Final = hashlib.sha256()
 """Copied for every link: cheaper than asking OpenSSL for the algorithm each time."""
@@ -119,9 +117,9 @@ class InputChain:
 class OutputChain:
     """SHA-256 chain over all outputs, one link for each input that had any.
 
-    A link is SHA256(link before || in_seq || number of rows || rows), the two numbers as little-endian int64. A row is
-    its OUT bytes, followed by its DETAIL bytes where it has one. `detail`, which only says where the detail happens to
-    lie, enters as 0 for a row with a detail and stays -1 for one without.
+    A link is SHA256(link before || in_seq || number of rows || OUT rows || DETAIL rows), the two numbers as
+    little-endian int64, the details in the order of the rows that have one. `detail`, which only says where the detail
+    happens to lie, enters as 0 for a row with a detail and stays -1 for one without.
     """
 
     def __init__(self, state: OutputState | None = None) -> None:
@@ -166,55 +164,39 @@ class OutputChain:
         if steps[0] <= 0 or (steps < 0).any():
             raise ValueError(f"{EVENT_ORDER}: outputs do not follow input {self._last_seq}")
         first = np.flatnonzero(steps)
-        details = np.ascontiguousarray(detail_rows).view(np.int64).reshape(-1, DETAIL_WORDS)
-        starts = np.append(first, len(out_rows))
-        # Whole links at a time, about BATCH rows of them.
-        link = 0
-        while link < len(first):
-            until = max(link + 1, int(np.searchsorted(starts, starts[link] + BATCH, side="right")) - 1)
-            span = slice(int(starts[link]), int(starts[until]))
-            self._extend(*_layout(out_rows[span], details, starts[link:until] - starts[link]))
-            link = until
+        starts = np.append(first, len(seqs))
+        for link in range(0, len(first), BATCH):
+            begins = starts[link : link + BATCH + 1]
+            self._extend(out_rows[begins[0] : begins[-1]], detail_rows, begins - begins[0])
         self._links += len(first)
         self._last_seq = int(seqs[-1])
 
-    def _extend(self, data: memoryview, ends: list[int]) -> None:
+    def _extend(self, rows: Rows, detail_rows: Rows, begins: Rows) -> None:
+        """Links over `rows`; link k has rows begins[k]..begins[k + 1]. The bytes are hashed where they lie."""
+        where = rows["detail"]
+        has = where >= 0
+        heads = np.column_stack((rows["in_seq"][begins[:-1]], np.diff(begins))).astype("<i8").tobytes()
+        plain = rows.copy()
+        plain["detail"] = np.minimum(where, 0)
+        out = plain.view(np.uint8).data
+        details = _in_order(detail_rows, where[has]).view(np.uint8).data
+        row_ends = (begins * OUT.itemsize).tolist()
+        detail_ends = (np.concatenate(([0], np.cumsum(has)))[begins] * DETAIL.itemsize).tolist()
         link = self._link
-        begin = 0
-        for end in ends:
+        for k in range(len(row_ends) - 1):
             digest = _SHA256.copy()
-            digest.update(link + data[begin:end])
+            digest.update(link + heads[HEAD * k : HEAD * k + HEAD] + out[row_ends[k] : row_ends[k + 1]])
+            if detail_ends[k] != detail_ends[k + 1]:
+                digest.update(details[detail_ends[k] : detail_ends[k + 1]])
             link = digest.digest()
-            begin = end
         self._link = link
 
 
-def _layout(rows: Rows, details: Rows, first: Rows) -> tuple[memoryview, list[int]]:
-    """Bytes of some whole links side by side, and the end of each.
-
-    Args:
-        rows: (n,) OUT, contiguous.
-        details: (m, DETAIL_WORDS) int64.
-        first: (k,) index of each link's first row, ascending from 0.
-    """
-    count = len(rows)
-    where = rows["detail"]
-    has = where >= 0
-    opens = np.zeros(count, np.int64)
-    opens[first] = HEADER
-    # A row's place: everything before it, its own header included.
-    ends = np.cumsum(opens + OUT_WORDS + has * DETAIL_WORDS)
-    places = ends - OUT_WORDS - has * DETAIL_WORDS
-    words = np.empty(int(ends[-1]), np.int64)
-    words[places[first] - 2] = rows["in_seq"][first]
-    words[places[first] - 1] = np.diff(first, append=count)
-    plain = rows.copy()
-    plain["detail"] = np.minimum(where, 0)
-    words[places[:, None] + np.arange(OUT_WORDS)] = plain.view(np.int64).reshape(-1, OUT_WORDS)
-    if has.any():
-        words[(places[has] + OUT_WORDS)[:, None] + np.arange(DETAIL_WORDS)] = details[where[has]]
-    closing = np.append(first[1:] - 1, count - 1)
-    return words.view(np.uint8).data, (ends[closing] * WORD).tolist()
+def _in_order(details: Rows, where: Rows) -> Rows:
+    """The details at `where`; without a copy where they lie one after the other, as the loop writes them."""
+    if len(where) and int(where[-1]) - int(where[0]) == len(where) - 1 and (np.diff(where) == 1).all():
+        return np.ascontiguousarray(details[int(where[0]) : int(where[-1]) + 1])
+    return np.ascontiguousarray(details[where])
 
 
 def chain_head(input_head: bytes, output_head: bytes) -> bytes:
