@@ -5,7 +5,7 @@ from apps.ledger.core import positions
 from apps.registry.core import facts
 from apps.risk.core import controls
 from polytraders import trading
-from polytraders.contracts.inputs import Fact, Kind
+from polytraders.contracts.inputs import Fact, Kind, Scope
 from polytraders.contracts.state import Array, Record, State
 from polytraders.kernel.jit import cold_part, part
 
@@ -38,6 +38,14 @@ def on_flatten(state: State, e: Record) -> None:
 
 
 @part
+def on_rollout(state: State, e: Record) -> None:
+    """A step down is immediate: below the stage that may place orders, those that rest go too."""
+    state.strategies[e.market].stage = e.size
+    if e.size < state.limits[0].rollout_stage_min:
+        pull_scope(state, Scope.STRATEGY, e.market)
+
+
+@part
 def on_fact(state: State, e: Record) -> None:
     """1: a registry fact. A market that changes its cluster takes its exposure with it."""
     mk = state.markets[e.market]
@@ -49,6 +57,9 @@ def on_fact(state: State, e: Record) -> None:
             if sign == -1:
                 mk.cluster = e.size
     facts.apply(mk, e.price, e.size, e.flags)
+    told = e.price == Fact.STATUS or e.price == Fact.ALLOWED
+    if told and (mk.status != 0 or mk.allowed == 0):
+        trading.pull_market(state, e.market)
     trading.due(state, e.market, 0)
 
 
@@ -78,7 +89,7 @@ def on_control(state: State, e: Record, out: Array) -> None:
     elif kind == Kind.RELEASE:
         on_kill(state, e, 0)
     elif kind == Kind.ROLLOUT:
-        state.strategies[e.market].stage = e.size
+        on_rollout(state, e)
     elif kind == Kind.CAPITAL:
         pf.cash += e.size
         pf.deposited += e.size
@@ -91,5 +102,7 @@ def on_control(state: State, e: Record, out: Array) -> None:
         on_flatten(state, e)
     elif kind == Kind.VENUE:
         state.venues[e.price].allowed = e.size
+        if e.size == 0:
+            pull_scope(state, Scope.VENUE, e.price)
     elif kind == Kind.CLOCK:
         pf.synthetic = e.a

@@ -1,4 +1,4 @@
-"""Hypothesis: the same cases each time, so that a run can be repeated; HYPOTHESIS_PROFILE=explore looks for new ones."""
+"""Hypothesis: the same cases each time, so a run can be repeated; HYPOTHESIS_PROFILE=explore looks for new ones."""
 
 import os
 

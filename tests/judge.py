@@ -41,6 +41,7 @@ class Judge:
         takers_filled: Fills of takers that were possible.
         makers_filled: Likewise, of makers.
         impossible: What was wrong, in words.
+        flattening: Whether everything is being flattened; makers take then. Flattening of less is not followed.
     """
 
     latency_ms: int
@@ -51,6 +52,7 @@ class Judge:
     takers_filled: int = 0
     makers_filled: int = 0
     impossible: list[str] = field(default_factory=list)
+    flattening: bool = False
 
     def take(self, rows: np.ndarray, outs: Iterable[np.void]) -> None:
         """Input rows and what the loop said about them."""
@@ -91,7 +93,7 @@ class Judge:
             buys_yes=(out["action"] == s.BUY) == (outcome == YES),
             price=PRICE_UNIT - price if outcome == NO else price,
             left=int(out["size"]),
-            maker=self.makers[where[1]],
+            maker=self.makers[where[1]] and not self.flattening,
             arrive_ts=int(out["ts"]) + self.latency_ms * MS_NS,
         )
 
@@ -143,6 +145,8 @@ class Judge:
     def shown(self, row: dict[str, int]) -> None:
         """What an input changes in queues and in what our takers can have had."""
         market, kind = row["market"], row["kind"]
+        if kind == Kind.FLATTEN:
+            self.flattening = bool(row["a"])
         if kind == Kind.TRADE:
             for order in self.orders.values():
                 own = order.market == market and order.maker and (row["side"] == ASK) == order.buys_yes

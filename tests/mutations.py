@@ -222,6 +222,12 @@ CHANGES: Final[tuple[tuple[str, tuple[str, ...], tuple[tuple[str, str, str], ...
                 "    if mk.taken > 0:\n        paper_told",
                 "    if False:\n        paper_told",
             ),
+            (
+                "what was taken stays behind when the window moves",
+                "paper.moved(mk, ",
+                "(mk, ",
+            ),
+            ("a trimmed level is still taken", "        trimmed = True\n", "        trimmed = False\n"),
         ),
     ),
     (

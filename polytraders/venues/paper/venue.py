@@ -111,7 +111,7 @@ def told(mk: Record, taken: Array, side: int, slot: int, size: int) -> None:
 
 @cold
 def moved(mk: Record, taken: Array, bid_base: int, ask_base: int) -> None:
-    """The windows no longer begin where they did: what was taken stays at its price, what has left them is forgotten."""
+    """The windows no longer begin where they did: what was taken stays at its price, what is outside is forgotten."""
     shift(taken, BID, mk.bid_base - bid_base)
     shift(taken, ASK, mk.ask_base - ask_base)
     count = 0

@@ -1,6 +1,8 @@
 """The paper venue's takers have what is displayed when they arrive, at their limit or better, and no level twice."""
 
-from polytraders.contracts.inputs import ASK, Fact, Kind, Setting
+import pytest
+
+from polytraders.contracts.inputs import ASK, BID, Fact, Kind, Setting
 from tests.scenario import World, says, shares
 from tests.venues.paper.lives import ONCE, ended, fills, taking
 
@@ -135,6 +137,70 @@ def test_a_whole_new_book_does_not_give_back_what_was_taken() -> None:
     w.wait(0.1)
     w.touch()
     assert fills(w) == [(6_400, 100), (6_400, 30), (6_500, 70)]
+
+
+@pytest.mark.parametrize(
+    ("whole", "better", "then"),
+    [
+        (True, 6_000, [(6_000, 10), (6_302, 20), (6_400, 70)]),
+        # A single level moves the window only to where the old levels are not in sight any more.
+        (False, 5_700, [(5_700, 10)]),
+    ],
+)
+def test_what_was_taken_stays_at_its_price_when_the_books_window_moves(
+    whole: bool, better: int, then: list[tuple[int, float]]
+) -> None:
+    # On this tick a side is kept in a window around its best price.
+    w = World(*[says(0.67, collar=5_000)] * 2, limits=ONCE | {"spread_max": 10_000, "depth_min": 0})
+    w.rollout(1, 1)
+    asks = {6_302: 120.0, 6_400: 500.0}
+    w.snapshot({5_000: 3_000}, asks, tick=1)
+    w.wait(0.1)
+    w.touch()
+    w.run()
+    base = int(w.state.markets["ask_base"][0])
+    if whole:
+        w.snapshot({5_000: 3_000}, asks | {better: 10.0}, tick=1)
+    else:
+        w.level(ASK, better, 10)
+    w.rollout(2, 1)
+    w.wait(0.1)
+    w.touch()
+    w.wait(0.1)
+    w.touch()
+    assert fills(w) == [(6_302, 100), *then]
+    assert w.state.markets["ask_base"][0] < base
+
+
+def test_a_level_that_the_venues_best_price_removed_is_new_when_it_comes_back() -> None:
+    w = World(says(0.67), says(0.67), limits=ONCE)
+    w.rollout(1, 1)
+    w.snapshot(asks={6_400: 120, 6_500: 500})
+    w.wait(0.1)
+    w.touch()
+    w.level(BID, 6_300, 5, best=(6_300, 6_500))
+    w.level(ASK, 6_400, 120)
+    w.rollout(2, 1)
+    w.wait(0.1)
+    w.touch()
+    w.wait(0.1)
+    w.touch()
+    assert fills(w) == [(6_400, 100), (6_400, 100)]
+
+
+def test_another_tick_forgets_what_was_taken() -> None:
+    w = World(says(0.67), says(0.67), limits=ONCE)
+    w.rollout(1, 1)
+    w.snapshot(asks={6_400: 120, 6_500: 500})
+    w.wait(0.1)
+    w.touch()
+    w.row(Kind.TICK_SIZE, 0, price=10)
+    w.rollout(2, 1)
+    w.touch()
+    w.wait(0.1)
+    w.touch()
+    assert fills(w) == [(6_400, 100), (6_400, 100)]
+    assert w.state.markets["tick"][0] == 10
 
 
 def test_two_takers_that_arrive_together_share_what_is_there() -> None:
