@@ -143,8 +143,8 @@ def on_market(state: State, e: Record, out: Array, details: Array) -> None:
         receiving.told_tick(state, mk, market, e.price, out)
     else:
         receiving.told_snapshot(state, mk, market, e, out)
-    # 4. Signals: the mid has moved, or not.
-    if mk.state == BOOK_OK and kind != Kind.TRADE and mk.bid_px + mk.ask_px != mk.mid2 and mk.staging == 0:
+    # 4. Signals: the mid has moved, or not; inside a frame the book is half told and has none.
+    if e.flags & Flag.LAST and mk.state == BOOK_OK and kind != Kind.TRADE and mk.bid_px + mk.ask_px != mk.mid2:
         whole = windows.note_mid(mk, state.ring[market])
         if mk.qty_yes | mk.qty_no:
             positions.mark(pf, mk)

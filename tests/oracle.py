@@ -160,7 +160,7 @@ class Oracle:
         else:
             self.change(book, row)
             windows.note_state(self.now, book.state == BOOK_OK)
-            if book.state == BOOK_OK and book.arriving is None:
+            if book.state == BOOK_OK and row["flags"] & Flag.LAST:
                 windows.note_mid(self.now, book.best())
 
     def change(self, book: Book, row: dict[str, int]) -> None:
