@@ -43,6 +43,15 @@ def is_readable(mk: Record) -> bool:
     return answer
 
 
+@merged
+def here(state: State, market: int) -> Here:
+    """Look at one market. Merged, since a compiled function cannot return records."""
+    pf = state.portfolio[0]
+    mk = state.markets[market]
+    cluster = state.clusters[mk.cluster]
+    return Here(pf, state.limits[0], mk, cluster, state.venues[mk.venue], market, pf.now, is_readable(mk))
+
+
 @part
 def no_trade(waits: int) -> Trade:
     """What there is to judge when there is no book to read: nothing that any check could approve."""

@@ -37,19 +37,8 @@ PULL = (
 @merged
 def evaluate(state: State, market: int, out: Array, details: Array) -> None:
     """4 signals, then every strategy's decision on a market."""
-    mk = state.markets[market]
-    cluster = state.clusters[mk.cluster]
-    venue = state.venues[mk.venue]
-    h = deciding.Here(
-        state.portfolio[0],
-        state.limits[0],
-        mk,
-        cluster,
-        venue,
-        market,
-        state.portfolio[0].now,
-        deciding.is_readable(mk),
-    )
+    h = deciding.here(state, market)
+    mk = h.mk
     votes = deciding.vote_market(None, state, h)
     if votes != mk.votes:
         mk.votes = votes
@@ -188,11 +177,7 @@ def look(state: State, market: int) -> None:
 @cold_part
 def judge_one(state: State, market: int, strategy: int, ranking: bool, out: Array, details: Array) -> None:
     """One strategy's decision in one market, apart from the market's own row."""
-    mk = state.markets[market]
-    now = state.portfolio[0].now
-    cluster = state.clusters[mk.cluster]
-    venue = state.venues[mk.venue]
-    h = deciding.Here(state.portfolio[0], state.limits[0], mk, cluster, venue, market, now, deciding.is_readable(mk))
+    h = deciding.here(state, market)
     deciding.judge(state, h, strategy, ranking, out, details)
 
 
@@ -200,11 +185,8 @@ def judge_one(state: State, market: int, strategy: int, ranking: bool, out: Arra
 def score(state: State, market: int, strategy: int) -> float:
     """Adjusted edge times confidence of a candidate, or FAILED when a check rejects it by now."""
     look(state, market)
-    mk = state.markets[market]
-    now = state.portfolio[0].now
-    cluster = state.clusters[mk.cluster]
-    venue = state.venues[mk.venue]
-    h = deciding.Here(state.portfolio[0], state.limits[0], mk, cluster, venue, market, now, deciding.is_readable(mk))
+    h = deciding.here(state, market)
+    mk = h.mk
     mk.votes = deciding.vote_market(None, state, h)
     trade, p = deciding.consider(state, h, strategy, True)
     votes = mk.votes | deciding.vote(None, state, h, strategy, trade)

@@ -91,7 +91,7 @@ STRATEGY = record(
 )  # fmt: skip
 
 PORTFOLIO = record(
-    "in_seq", "now", "tick_seq", "synthetic", "fault", "count", "details", "ordinal",
+    "in_seq", "now", "synthetic", "fault", "count", "details", "ordinal",
     "killed", "flatten", "cash", "reserved", "exposure", "mark", "equity", "high_day", "high_week", "day", "week",
     "deposited", "fees", "realised", "evaluations", "packets", "approvals", "orders", "fills", "expiries", "candidates",
     "drawdown_day", "drawdown_week", "deadline", "frames_refused", "first_mismatch_frame",
