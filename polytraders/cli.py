@@ -57,7 +57,7 @@ def replay(given: argparse.Namespace) -> int:
     """`polytraders replay`."""
     from polytraders.config import LIMITS_FILE, ConfigError
     from polytraders.replaying import Plan
-    from polytraders.sources import BLOCK_ROWS
+    from polytraders.sequencing import BLOCK_ROWS
 
     if not given.source.is_file():
         print(f"polytraders: {ConfigError.code}: {given.source}: no such capture", file=sys.stderr)

@@ -147,12 +147,12 @@ def load_limits(path: Path = LIMITS_FILE) -> dict[str, Limit]:
     if tuple(limits) != names:
         raise ConfigError(f"{path.name}: tables must be exactly {', '.join(names)}, in this order")
     for name, limit in limits.items():
-        if not 0 <= limit.value <= _limit_most(name):
-            raise ConfigError(f"{path.name}: {name} is negative or above {_limit_most(name):,}")
+        if not 0 <= limit.value <= limit_most(name):
+            raise ConfigError(f"{path.name}: {name} is negative or above {limit_most(name):,}")
     return limits
 
 
-def _limit_most(name: str) -> int:
+def limit_most(name: str) -> int:
     """Above this no limit means anything, and sums of it might not fit into an integer."""
     if "_ms" in name:
         return DAYS_MAX * DAY_MS

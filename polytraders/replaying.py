@@ -24,7 +24,8 @@ from polytraders.kernel import block as blocks
 from polytraders.kernel.jit import ROOT, build_hash
 from polytraders.naming import Names, moment
 from polytraders.quarantine import Quarantine
-from polytraders.sources import BLOCK_ROWS, Capture
+from polytraders.sequencing import BLOCK_ROWS
+from polytraders.sources import Capture
 from polytraders.venues.polymarket.wire import Decoder
 
 CAPITAL: Final = 10_000 * SIZE_UNIT

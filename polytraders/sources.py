@@ -15,13 +15,10 @@ import numpy as np
 import zstandard
 
 from polytraders.config import Row
-from polytraders.contracts.inputs import INPUT, TICK_NS, Kind
 from polytraders.quarantine import Quarantine
+from polytraders.sequencing import BLOCK_ROWS, Sequencer
 
-BLOCK_ROWS: Final = 65_536
 LINE_MAX: Final = 4 * 1024 * 1024 + 2
-CLOCK_GAP_NS: Final = 600_000_000_000
-"""Above this the clock jumps: one CLOCK input instead of thousands of TICKs about which there is nothing to say."""
 UNTIMED_MAX: Final = 256
 ZSTD: Final = b"\x28\xb5\x2f\xfd"
 SKIPPED: Final = b"\x50\x2a\x4d\x18"
@@ -37,57 +34,6 @@ class FrameDecoder(Protocol):
 
     def decode(self, raw: bytes) -> Any:
         """(rows, source_ts, code) of one frame."""
-
-
-class Sequencer:
-    """Numbers rows, gives them loop time and puts the TICKs between them."""
-
-    def __init__(self, block_rows: int = BLOCK_ROWS) -> None:
-        """Collect rows into blocks of exactly `block_rows`, the last one shorter."""
-        self._block_rows = block_rows
-        self._rows: list[tuple[int, ...]] = []
-        self._in_seq = 0
-        self._now = 0
-        self._next_tick = 0
-
-    def start(self, now: int, rows: list[Row]) -> None:
-        """The set-up rows, at the time of the first frame."""
-        self._now = now
-        for row in rows:
-            self._append(now, 0, row, -1)
-        self._next_tick = now // TICK_NS * TICK_NS + TICK_NS
-
-    def frame(self, number: int, source_ts: int, rows: list[Any]) -> None:
-        """The rows of one frame, after the TICKs that are due before it."""
-        now = max(self._now, source_ts)
-        if now - self._now > CLOCK_GAP_NS:
-            jump = now // TICK_NS * TICK_NS
-            self._append(jump, 0, (Kind.CLOCK, 0, 0, -1, 0, 0, 1, jump), -1)
-            self._next_tick = jump
-        while self._next_tick <= now:
-            self._append(self._next_tick, 0, (Kind.TICK, 0, 0, -1, 0, 0, 0, 0), -1)
-            self._next_tick += TICK_NS
-        self._now = now
-        for row in rows:
-            self._append(now, row[8], row, number)
-
-    def _append(self, now: int, source_ts: int, row: Any, number: int) -> None:
-        self._in_seq += 1
-        kind, side, flags, market, price, size, a, b = row[:8]
-        self._rows.append((self._in_seq, now, source_ts, now, kind, side, flags, market, price, size, a, b, number))
-
-    def full(self) -> Iterator[np.ndarray]:
-        """Blocks that are complete."""
-        while len(self._rows) >= self._block_rows:
-            block, self._rows = self._rows[: self._block_rows], self._rows[self._block_rows :]
-            yield np.array(block, INPUT)
-
-    def rest(self) -> Iterator[np.ndarray]:
-        """What is left at the end."""
-        yield from self.full()
-        if self._rows:
-            yield np.array(self._rows, INPUT)
-            self._rows = []
 
 
 def is_whole(file: IO[bytes]) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from polytraders.replaying import Plan, Replay
-from polytraders.sources import BLOCK_ROWS
+from polytraders.sequencing import BLOCK_ROWS
 from polytraders.venues.simulator import capture
 from tests.recorded import CAPTURE
 

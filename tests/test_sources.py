@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from polytraders.config import Row
 from polytraders.contracts.inputs import INPUT, NANO, TICK_NS, Kind
 from polytraders.quarantine import Quarantine, read_back
-from polytraders.sources import CLOCK_GAP_NS, EARLIEST_NS, LINE_MAX, Capture, is_whole, lines
+from polytraders.sequencing import CLOCK_GAP_NS
+from polytraders.sources import EARLIEST_NS, LINE_MAX, Capture, is_whole, lines
 from polytraders.venues.polymarket.wire import Decoder
 from polytraders.venues.simulator import capture as simulator
 from tests.venues.polymarket.said import book, frame, pair

@@ -5,7 +5,7 @@ The loop is handed in by whoever wires a replay, so this module needs no compile
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -34,13 +34,61 @@ class Kernel(NamedTuple):
     views: Callable[[np.ndarray], s.State]
 
 
+class Drive:
+    """The loop over one block of state: rows go in, output rows come out.
+
+    Attributes:
+        block: The state's bytes.
+        state: Its views.
+        loop_seconds: Wall time inside the loop.
+    """
+
+    def __init__(self, kernel: Kernel, block: np.ndarray, *, out_rows: int = 65_536) -> None:
+        """Drive `block`, with room for `out_rows` outputs a call, or as many as one input can need."""
+        self.block = block
+        self.state = kernel.views(block)
+        self.loop_seconds = 0.0
+        self._run = kernel.run
+        margin = 64 + 4 * self.state.pairs.size
+        rows = max(out_rows, 2 * margin)
+        self._out = np.zeros(rows * s.OUT.itemsize, np.uint8)
+        self._details = np.zeros(max(rows // 4, 2 * margin) * s.DETAIL.itemsize, np.uint8)
+        # Loads, or compiles, the loop before any clock is looked at.
+        self._run(block, np.zeros(INPUT.itemsize, np.uint8), 0, 0, self._out, self._details)
+
+    def outputs(self, rows: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """(OUT rows, DETAIL rows) of each call, in log order; valid until the next one.
+
+        Raises:
+            KernelFault: The loop refused to go on.
+        """
+        data = rows.view(np.uint8)
+        at = 0
+        while at < len(rows):
+            began = time.perf_counter()
+            at = self._run(self.block, data, at, len(rows), self._out, self._details)
+            self.loop_seconds += time.perf_counter() - began
+            fault = int(self.state.portfolio[0]["fault"])
+            if fault:
+                raise KernelFault(f"input {int(self.state.portfolio[0]['in_seq'])}: {FAULTS.get(fault, fault)}")
+            yield self.outs(), self.details()
+
+    def outs(self) -> np.ndarray:
+        """Output rows of the last call."""
+        return self._out.view(s.OUT)[: int(self.state.portfolio["count"][0])]
+
+    def details(self) -> np.ndarray:
+        """Detail rows of the last call."""
+        return self._details.view(s.DETAIL)[: int(self.state.portfolio["details"][0])]
+
+
 class Runner:
     """One run of the loop over blocks of inputs.
 
     Attributes:
+        drive: The loop and its state.
         evaluations_by_bit: Evaluations counted off in output rows, by verdict bit.
         kinds: Output rows by kind.
-        loop_seconds: Wall time inside the loop.
         last_approval: Input of the last approval, 0 = none yet.
     """
 
@@ -48,22 +96,20 @@ class Runner:
         self, kernel: Kernel, block: np.ndarray, *, out_rows: int = 65_536, sink: "Sink | None" = None
     ) -> None:
         """Run on `block`; with a sink, every output row goes there too."""
+        self.drive = Drive(kernel, block, out_rows=out_rows)
         self.block = block
-        self.state = kernel.views(block)
+        self.state = self.drive.state
         self.evaluations_by_bit: Counter[int] = Counter()
         self.kinds: Counter[int] = Counter()
-        self.loop_seconds = 0.0
         self.last_approval = 0
         self.inputs = InputChain()
         self.outputs = OutputChain()
-        self._run = kernel.run
         self._sink = sink
-        margin = 64 + 4 * self.state.pairs.size
-        rows = max(out_rows, 2 * margin)
-        self._out = np.zeros(rows * s.OUT.itemsize, np.uint8)
-        self._details = np.zeros(max(rows // 4, 2 * margin) * s.DETAIL.itemsize, np.uint8)
-        # Loads, or compiles, the loop before any clock is looked at.
-        self._run(block, np.zeros(INPUT.itemsize, np.uint8), 0, 0, self._out, self._details)
+
+    @property
+    def loop_seconds(self) -> float:
+        """Wall time inside the loop."""
+        return self.drive.loop_seconds
 
     def feed(self, rows: np.ndarray) -> None:
         """Drive rows, in log order, through the loop.
@@ -72,23 +118,11 @@ class Runner:
             KernelFault: The loop refused to go on.
         """
         self.inputs.update(rows)
-        data = rows.view(np.uint8)
-        at = 0
-        while at < len(rows):
-            began = time.perf_counter()
-            at = self._run(self.block, data, at, len(rows), self._out, self._details)
-            self.loop_seconds += time.perf_counter() - began
-            self._gather()
+        for out, details in self.drive.outputs(rows):
+            if len(out):
+                self._gather(out, details)
 
-    def _gather(self) -> None:
-        portfolio = self.state.portfolio[0]
-        fault = int(portfolio["fault"])
-        if fault:
-            raise KernelFault(f"input {int(portfolio['in_seq'])}: {FAULTS.get(fault, fault)}")
-        out = self.outs()
-        if len(out) == 0:
-            return
-        details = self.details()
+    def _gather(self, out: np.ndarray, details: np.ndarray) -> None:
         self.outputs.update(out, details)
         self.kinds.update(dict(enumerate(np.bincount(out["kind"], minlength=len(KINDS)).tolist())))
         counted = out[out["counted"] > 0]
@@ -102,11 +136,11 @@ class Runner:
 
     def outs(self) -> np.ndarray:
         """Output rows of the last call."""
-        return self._out.view(s.OUT)[: int(self.state.portfolio["count"][0])]
+        return self.drive.outs()
 
     def details(self) -> np.ndarray:
         """Detail rows of the last call."""
-        return self._details.view(s.DETAIL)[: int(self.state.portfolio["details"][0])]
+        return self.drive.details()
 
     def counts_by_code(self) -> dict[str, int]:
         """Evaluations by reason code, those since the last output row included: their sum is all evaluations."""

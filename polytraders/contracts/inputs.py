@@ -62,7 +62,7 @@ class Kind(IntEnum):
     """What a row says. Additive: a number is never reused."""
 
     EPOCH = 1  # a run of a build begins; a, b = first 16 bytes of the build hash
-    CLOCK = 2  # a = 1: times are synthetic; b = new loop time when the clock jumped, else 0
+    CLOCK = 2  # a = 1: times are synthetic; b = new loop time when the clock jumped, else 0; size = ppm of wall time
     TICK = 3  # 250 ms of loop time have passed
     FACT = 4  # registry: price = Fact, size = value; flag ASSUMED when it came from a file, not from the venue
     TICK_SIZE = 5  # price = the market's tick from now on, in price units
@@ -86,6 +86,7 @@ class Kind(IntEnum):
     RESOLVED = 23  # size = payout of one YES share in price units
     FLATTEN = 24  # price = Scope, size = index, a = 1 begin, 0 end: only reducing trades of the scope may pass
     VENUE = 25  # price = venue index, size = 1 allowed, 0 not
+    COMMAND = 26  # somebody asked for something: price = Command, b = reason number of its refusal, 0 = taken
 
 
 class Flag(IntEnum):
@@ -142,6 +143,28 @@ class Scope(IntEnum):
     CLUSTER = 2
     MARKET = 3
     STRATEGY = 4
+
+
+class Command(IntEnum):
+    """What can be asked of the loop through its inbox."""
+
+    MARKET = 1  # these facts of a market, from the registry
+    KILL = 2
+    RELEASE = 3
+    ROLLOUT = 4
+    LIMIT = 5
+    CAPITAL = 6
+    RESOLVED = 7
+    FLATTEN = 8
+
+
+MARKET_DATA = frozenset(
+    {
+        Kind.TICK, Kind.TICK_SIZE, Kind.SNAP_OPEN, Kind.SNAP_LEVEL, Kind.SNAP_CLOSE, Kind.LEVEL, Kind.TRADE,
+        Kind.ALIVE, Kind.WITNESS, Kind.REFERENCE,
+    }
+)  # fmt: skip
+"""Kinds that stand in the canonical segment only; each other input has a row of the log as well."""
 
 
 class Stage(IntEnum):

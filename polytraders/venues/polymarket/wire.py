@@ -107,12 +107,15 @@ class Decoder:
         """
         return max(self._known.register(condition_id, tokens, min_size, neg_risk), -1)
 
-    def decode(self, raw: bytes) -> Decoded:
+    def decode(self, raw: bytes, connection: int | None = None) -> Decoded:
         """Turn one frame into rows, or into REFUSED rows and a code; never raises.
 
         Args:
             raw: One message as received: a JSON object, an array of them, or the text PONG.
+            connection: Where it came in, None = where the last one did.
         """
+        if connection is not None:
+            self._connection = connection
         self._frames += 1
         if raw == self._previous:
             self._counts["duplicates"] += 1

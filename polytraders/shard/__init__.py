@@ -1,0 +1,1 @@
+"""The loop process of a shard: a set of markets with its own loop and log."""

@@ -1,0 +1,149 @@
+"""What arrives becomes numbered rows: frames, reference prices, commands, kills and losses, in the order of arrival.
+
+Each control row is noted with its actor and payload, because it gets a row of the log of its own.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from apps.eventlog.segments import FRAME_MAX, Received
+from apps.eventlog.store import Control
+from polytraders.config import Row
+from polytraders.contracts.inputs import INPUT, MARKET_DATA, Kind, Scope
+from polytraders.contracts.reasons import number
+from polytraders.crashpoints import reach
+from polytraders.fence import Killed
+from polytraders.quarantine import Quarantine
+from polytraders.sequencing import Sequencer
+from polytraders.shard.commands import Asked, Desk, as_payload, command_row
+from polytraders.shard.directory import Directory
+from polytraders.venues.polymarket.wire import Decoder
+
+FEED, REGISTRY, FENCE = "feed", "registry", "fence"
+KEPT_OF_LARGE: Final = 64 * 1024
+"""Bytes kept of a frame that the door refuses for its size."""
+GAP: Final = number("INTEL_BOOK_GAP")
+
+
+class Taken(NamedTuple):
+    """Rows that have been numbered and not yet stepped, with what belongs to them."""
+
+    inputs: np.ndarray
+    controls: list[Control]
+    raws: list[Received]
+    inbox_ids: list[int]
+
+
+class Intake:
+    """Numbers what arrives.
+
+    Attributes:
+        frames: Raw frames so far in this epoch: an input's `frame` counts from its epoch's beginning.
+        commands_refused: Commands that were refused since the start.
+    """
+
+    def __init__(
+        self, sequencer: Sequencer, decoder: Decoder, directory: Directory, desk: Desk, quarantine: Quarantine
+    ) -> None:
+        """Go on with `sequencer`."""
+        self.frames = 0
+        self.commands_refused = 0
+        self._sequencer = sequencer
+        self._decoder = decoder
+        self._directory = directory
+        self._desk = desk
+        self._quarantine = quarantine
+        self._controls: list[tuple[int, str, str, bytes | None]] = []
+        self._raws: list[Received] = []
+        self._inbox_ids: list[int] = []
+
+    @property
+    def waiting(self) -> int:
+        """Rows not yet taken."""
+        return self._sequencer.waiting
+
+    def tick(self, now: int, proc_ts: int) -> None:
+        """Loop time goes on."""
+        self._sequencer.advance(now, proc_ts)
+
+    def rows(self, rows: Sequence[Row], at: int, actor: str, *, key: str = "", payload: bytes | None = None) -> None:
+        """Control rows; the first carries the payload."""
+        self._sequencer.advance(at)
+        first = self._sequencer.in_seq + 1
+        self._sequencer.frame(-1, at, rows)
+        for offset, row in enumerate(rows):
+            if row[0] not in MARKET_DATA:
+                self._controls.append((first + offset, actor, key, payload if offset == 0 else None))
+
+    def frame(self, raw: Received, proc_ts: int) -> None:
+        """One message of a market-data connection."""
+        number_of_frame = self.frames
+        self.frames += 1
+        kept = raw if len(raw.raw) <= FRAME_MAX else raw._replace(raw=raw.raw[:KEPT_OF_LARGE])
+        self._raws.append(kept)
+        decoded = self._decoder.decode(raw.raw, raw.connection)
+        if decoded.code is not None:
+            self._quarantine.keep(decoded.code, number_of_frame, raw.raw)
+        for rows, identity in self._directory.first_sights():
+            self.rows(rows, raw.recv_ts, FEED, payload=identity)
+        # The frame's own TICKs come first: they are nobody's control rows.
+        self._sequencer.advance(raw.recv_ts, proc_ts)
+        first = self._sequencer.in_seq + 1
+        self._sequencer.frame(number_of_frame, raw.recv_ts, decoded.rows, proc_ts)
+        for offset, row in enumerate(decoded.rows):
+            if row[0] not in MARKET_DATA:
+                self._controls.append((first + offset, FEED, "", None))
+                if row[0] == Kind.RESOLVED:
+                    self._directory.note_resolved(row[3], row[5])
+
+    def reference(self, rows: Sequence[Row], at: int) -> None:
+        """Reference prices; a window that begins with one of them gets its strike."""
+        for row in rows:
+            self.rows([row], at, FEED)
+            strikes = self._directory.strikes(row[3], row[4], self._sequencer.now)
+            if strikes:
+                self.rows(strikes, at, FEED)
+
+    def lost(self, connection: int, at: int) -> None:
+        """A connection has been lost: what it told is no longer current."""
+        self.rows([(Kind.GAP, 0, 0, -1, 0, 0, GAP, connection)], at, FEED)
+
+    def command(self, inbox_id: int, key: str, asked: Asked, at: int) -> None:
+        """One row of the inbox: what was asked, then what it causes."""
+        self._sequencer.advance(at)
+        answer = self._desk.answer(asked, self._sequencer.now)
+        self.commands_refused += bool(answer.code)
+        self.rows([command_row(answer)], at, asked.actor, key=key, payload=as_payload(asked, answer))
+        if answer.rows:
+            self.rows(answer.rows, at, asked.actor, payload=answer.identity)
+            for row in answer.rows:
+                if row[0] == Kind.RESOLVED:
+                    self._directory.note_resolved(row[3], row[5])
+        self._inbox_ids.append(inbox_id)
+        reach("command_taken")
+
+    def kill(self, killed: Killed, index: int, at: int) -> None:
+        """The fence says that a scope is killed."""
+        self.rows([(Kind.KILL, 0, 0, -1, Scope(killed.scope), index, 0, 0)], at, FENCE)
+
+    def take(self) -> Taken | None:
+        """Everything numbered so far, None when there is nothing."""
+        parts = list(self._sequencer.rest())
+        if not parts:
+            return None
+        inputs = np.concatenate(parts) if len(parts) > 1 else parts[0]
+        first = int(inputs["in_seq"][0])
+        data = inputs.view(np.uint8).reshape(len(inputs), INPUT.itemsize)
+        controls = [
+            Control(row=data[in_seq - first].tobytes(), actor=actor, key=key, payload=payload)
+            for in_seq, actor, key, payload in self._controls
+        ]
+        made = Taken(inputs, controls, self._raws, self._inbox_ids)
+        self._controls, self._raws, self._inbox_ids = [], [], []
+        return made
+
+
+Arrival = Callable[[Intake, int], None]
+"""Something that arrived, waiting to be numbered; called with the time at which the rows are sealed."""

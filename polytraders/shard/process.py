@@ -1,0 +1,245 @@
+"""The loop process of one shard: takes what has arrived, steps it, has it committed, and never waits for a broker.
+
+One thread steps (the event loop's), one commits. While a block is being committed the next one is stepped; an approval
+closes its block at once, everything else waits for at most `BLOCK_S`, so a quiet log is a small log.
+"""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, Protocol
+
+from apps.eventlog.inbox import InboxRow
+from apps.eventlog.segments import Received
+from apps.ledger.comparison import Sums
+from apps.replay.runner import Drive
+from polytraders.contracts import state as s
+from polytraders.contracts.inputs import TICK_NS, Scope
+from polytraders.crashpoints import reach
+from polytraders.fence import Fence, Killed
+from polytraders.shard.clock import Clock
+from polytraders.shard.commands import Asked
+from polytraders.shard.committing import Committed, Committer
+from polytraders.shard.directory import Directory
+from polytraders.shard.intake import Arrival, Intake
+from polytraders.shard.meter import Meter
+from polytraders.shard.money import sums
+from polytraders.shard.pending import Pending
+from polytraders.shard.stepping import Stepped, step
+
+log = logging.getLogger(__name__)
+
+BLOCK_S: Final = 0.1
+"""Longest time that inputs without an approval wait for their commit."""
+BLOCK_ROWS: Final = 16_384
+"""Inputs after which a block is closed whatever it holds."""
+WAITING_MAX: Final = 200_000
+"""Arrivals that may wait. Beyond it the machine cannot follow: better to end and fold than to decide on old prices."""
+
+
+class Overrun(RuntimeError):  # noqa: N818  what it is
+    """More arrives than can be stepped."""
+
+    code = "INTEL_FEED_LAG"
+
+
+class Checkpointer(Protocol):
+    """Keeps a copy of the state now and then."""
+
+    def due(self, in_seq: int, now: int) -> bool:
+        """Whether one is due behind this input."""
+
+    def save(self, drive: Drive, in_seq: int, now: int, markets: int) -> None:
+        """Keep the state, which must not change meanwhile."""
+
+
+class ShardLoop:
+    """The loop of a shard, once everything it needs has been opened.
+
+    Attributes:
+        meter: What it has measured of itself.
+    """
+
+    def __init__(
+        self,
+        drive: Drive,
+        intake: Intake,
+        directory: Directory,
+        committer: Committer,
+        clock: Clock,
+        fence: Fence,
+        checkpointer: Checkpointer,
+        committed: Callable[[list[int]], None],
+        changed: Callable[[Stepped], None] = lambda stepped: None,
+    ) -> None:
+        """Put the parts together.
+
+        Args:
+            drive: The compiled loop and its state.
+            intake: Numbers what arrives.
+            directory: Names of its indices.
+            committer: Makes it the record.
+            clock: Receive time.
+            fence: The kill fence.
+            checkpointer: Keeps copies of the state.
+            committed: Told the inbox rows of each block once they are committed.
+            changed: Told what each call of the loop came to, for whoever asks for books again.
+        """
+        self.meter = Meter()
+        self._drive = drive
+        self._intake = intake
+        self._directory = directory
+        self._committer = committer
+        self._clock = clock
+        self._fence = fence
+        self._checkpointer = checkpointer
+        self._committed = committed
+        self._changed = changed
+        self._arrivals: deque[Arrival] = deque()
+        self._arrived = asyncio.Event()
+        self._pending = Pending()
+        self._pool = ThreadPoolExecutor(1, "committer")
+        self._commit: asyncio.Future[Committed] | None = None
+        self._killed: frozenset[Killed] = frozenset()
+        self._stopping = False
+
+    # --- arrivals: called in the event loop's thread ------------------------------------------------------------------
+
+    def arrive(self, arrival: Arrival) -> None:
+        """Something has arrived; it is numbered in the order of these calls."""
+        self._arrivals.append(arrival)
+        self._arrived.set()
+
+    def frame(self, connection: int, recv_ts: int, raw: bytes) -> None:
+        """A message of the market channel."""
+        reach("frame read")
+        received = Received(connection, recv_ts, raw)
+        self.arrive(lambda intake, proc_ts: intake.frame(received, proc_ts))
+
+    def command(self, row: InboxRow) -> None:
+        """A row of the inbox."""
+        asked = Asked(row.kind, row.actor, row.permission, row.payload, row.expired)
+        self.arrive(lambda intake, proc_ts: intake.command(row.id, row.key, asked, proc_ts))
+
+    def stop(self) -> None:
+        """Step what has arrived, commit it, and end."""
+        self._stopping = True
+        self._arrived.set()
+
+    # --- the loop -----------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Until `stop`.
+
+        Raises:
+            Overrun: It cannot follow.
+            KernelFault: The loop refused to go on.
+            Exception: What the commit of a block raised.
+        """
+        try:
+            while not self._stopping:
+                await self._wait()
+                self._turn()
+            self._turn()
+            while self._commit is not None or self._pending.rows:
+                if self._commit is not None:
+                    await asyncio.wait([self._commit])
+                self._settle()
+                self._hand_over()
+        finally:
+            self._pool.shutdown(wait=True)
+
+    async def _wait(self) -> None:
+        """Until something arrives, the next TICK is due, or a block has waited long enough."""
+        now = self._clock()
+        span = self._clock.wall_s(TICK_NS - now % TICK_NS)
+        if self._pending.rows:
+            span = min(span, max(0.0, BLOCK_S - self._age_s()))
+        if not self._arrivals:
+            self._arrived.clear()
+        try:
+            await asyncio.wait_for(self._arrived.wait(), max(span, 0.0005))
+        except TimeoutError:
+            pass
+        # Frames that come one by one are cheaper together, and the sockets get their turn.
+        await asyncio.sleep(0)
+
+    def _age_s(self) -> float:
+        return (time.monotonic_ns() - self._pending.since_ns) / 1e9
+
+    def _turn(self) -> None:
+        """One round: the fence, what has arrived, time itself; then step and hand over."""
+        began = time.perf_counter()
+        now = self._clock()
+        waiting = len(self._arrivals)
+        if waiting > WAITING_MAX:
+            raise Overrun(f"{waiting} arrivals wait")
+        self._look_at_fence(now)
+        while self._arrivals:
+            self._arrivals.popleft()(self._intake, now)
+        self._intake.tick(now, now)
+        reach("rows sequenced")
+        taken = self._intake.take()
+        if taken is not None:
+            stepped = step(self._drive, taken.inputs)
+            reach("stepped")
+            self._pending.add(
+                taken.inputs, taken.controls, stepped, taken.raws, taken.inbox_ids, time.monotonic_ns()
+            )
+            self.meter.stepped(taken.inputs, stepped, time.perf_counter() - began, waiting, now)
+            self._changed(stepped)
+        self._settle()
+        self._hand_over()
+
+    def _look_at_fence(self, now: int) -> None:
+        killed = self._fence.killed()
+        if killed == self._killed:
+            return
+        remaining = set()
+        for each in killed - self._killed:
+            index = 0 if each.scope is Scope.GLOBAL else self._directory.scope_index(each.scope, each.name)
+            if index is None:
+                # Nobody by that name yet; looked up again until there is.
+                remaining.add(each)
+                continue
+            self._intake.kill(each, index, now)
+            log.warning("killed by the fence: %s %s", each.scope.name.lower(), each.name)
+        self._killed = killed - remaining
+
+    def _settle(self) -> None:
+        """Take note of a commit that has ended."""
+        if self._commit is None or not self._commit.done():
+            return
+        committed = self._commit.result()
+        self._commit = None
+        self.meter.committed(committed)
+        reach("committed noted")
+
+    def _hand_over(self) -> None:
+        """Give the committer what has been stepped, if it is free and the block is ripe."""
+        pending = self._pending
+        if self._commit is not None or not pending.rows:
+            return
+        if not (pending.approved or self._stopping or pending.rows >= BLOCK_ROWS or self._age_s() >= BLOCK_S):
+            return
+        ready = pending.take(time.monotonic_ns())
+        money = sums(self._drive.state, self._directory.names) if ready.moved else None
+        reach("handed over")
+        inbox_ids = ready.inbox_ids
+        in_seq, now = int(ready.inputs["in_seq"][-1]), int(ready.inputs["recv_ts"][-1])
+        self._commit = asyncio.wrap_future(self._pool.submit(self._committer.commit, ready, money))
+        self._commit.add_done_callback(lambda done: self._arrived.set())
+        if inbox_ids:
+            self._commit.add_done_callback(
+                lambda done: None if done.cancelled() or done.exception() else self._committed(inbox_ids)
+            )
+        if self._checkpointer.due(in_seq, now):
+            self._checkpointer.save(self._drive, in_seq, now, len(self._directory.names.markets))
+
+    @property
+    def state(self) -> s.State:
+        """The loop's state, to be looked at between two rounds."""
+        return self._drive.state

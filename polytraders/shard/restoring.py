@@ -1,0 +1,96 @@
+"""Where the last run ended: state, names and open holds, from the nearest checkpoint and the inputs behind it.
+
+A checkpoint is a hint. Without one, or with one that cannot be used, everything is folded from the first input, and the
+result is the same. Outputs of the fold are not written again: the log has them.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import psycopg
+
+from apps.eventlog import checkpoints, reading
+from apps.eventlog.store import Head
+from apps.replay.runner import Drive, Kernel
+from polytraders.contracts import state as s
+from polytraders.contracts.inputs import Kind
+from polytraders.shard import snapshots
+from polytraders.shard.directory import Directory, read_identity
+from polytraders.venues.polymarket.listing import Listing
+
+
+class Restored(NamedTuple):
+    """What a run begins with.
+
+    Attributes:
+        drive: The loop over the restored state.
+        from_seq: Input of the checkpoint, 0 = folded from the beginning.
+        folded: Inputs stepped again.
+    """
+
+    drive: Drive
+    from_seq: int
+    folded: int
+
+
+def restore(
+    conn: psycopg.Connection[Any],
+    home: Path,
+    head: Head,
+    kernel: Kernel,
+    sizes: s.Sizes,
+    build: bytes,
+    progress: Callable[[int], None] = lambda seq: None,
+) -> Restored:
+    """The state behind the log's last committed input.
+
+    Args:
+        conn: Reads the log.
+        home: Folder with segments and checkpoints.
+        head: Where the log ends.
+        kernel: The compiled loop.
+        sizes: What the block is to have room for.
+        build: Build hash; a checkpoint of another build is not used.
+        progress: Told the input reached, now and then.
+
+    Raises:
+        Corrupt: The log is not what was committed.
+        KernelFault: The loop refused to go on.
+    """
+    block, from_seq = None, 0
+    found = checkpoints.latest(conn, home, head.shard, build) if head.seq else None
+    if found is not None and found.in_seq <= head.seq:
+        try:
+            block, from_seq = snapshots.unpack(found.state, sizes), found.in_seq
+        except ValueError:
+            # Of other sizes, or damaged in a way its hash does not tell: folding gives the same state.
+            block = None
+    drive = Drive(kernel, block if block is not None else new_block(sizes))
+    folded = 0
+    for rows in reading.inputs(conn, home, head.shard, after=from_seq, until=head.seq):
+        for _ in drive.outputs(rows):
+            pass
+        folded += len(rows)
+        progress(from_seq + folded)
+    return Restored(drive, from_seq, folded)
+
+
+def new_block(sizes: s.Sizes) -> np.ndarray:
+    """An empty state."""
+    from polytraders.kernel import block
+
+    return block.new_block(sizes)
+
+
+def restore_directory(conn: psycopg.Connection[Any], shard: int, directory: Directory) -> None:
+    """Names and newest listings of every market that the log has told, and the payouts of those that have resolved."""
+    listings: dict[int, Listing] = {}
+    for payload in reading.payloads(conn, shard, Kind.FACT):
+        index, listing = read_identity(payload)
+        if listing is not None:
+            listings[index] = listing
+    directory.restore(reading.names(conn, shard), listings)
+    for row in reading.control_rows(conn, shard, Kind.RESOLVED):
+        directory.note_resolved(int(row["market"]), int(row["size"]))
