@@ -18,7 +18,6 @@ from polytraders.fence import Killed
 from polytraders.shard.directory import Conflict, Directory, Full, Listing
 
 INVALID: Final = "GOV_COMMAND_INVALID"
-EXPIRED: Final = "GOV_COMMAND_EXPIRED"
 FORBIDDEN: Final = "GOV_COMMAND_FORBIDDEN"
 PRECONDITION: Final = "GOV_RELEASE_PRECONDITION"
 NAME_MAX: Final = 200
@@ -37,13 +36,13 @@ PERMISSIONS: Final[dict[Command, str]] = {
 
 
 class Asked(NamedTuple):
-    """One row of the inbox, as far as it decides anything."""
+    """One row of the inbox, as far as it decides anything; `code` is why it came too late."""
 
     kind: str
     actor: str
     permission: str
-    payload: bytes
-    expired: bool
+    payload: dict[str, Any]
+    code: str | None
 
 
 class Answer(NamedTuple):
@@ -99,6 +98,10 @@ class _Resolved(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     payout: int
 
 
+Caused = tuple[list[Row], bytes | None]
+"""Rows, and what the first of them carries."""
+
+
 class Refused(Exception):  # noqa: N818  what a command is
     """A command that cannot be taken."""
 
@@ -115,7 +118,7 @@ class Desk:
         self._directory = directory
         self._state = state
         self._killed = killed
-        self._acts: dict[Command, Callable[[bytes, int], tuple[list[Row], bytes | None]]] = {
+        self._acts: dict[Command, Callable[[dict[str, Any], int], Caused]] = {
             Command.MARKET: self._market,
             Command.KILL: self._kill,
             Command.RELEASE: self._release,
@@ -135,19 +138,19 @@ class Desk:
             if asked.permission != PERMISSIONS[command]:
                 raise Refused(FORBIDDEN, f"{asked.kind} needs the permission {PERMISSIONS[command]!r}")
             # A kill is never too late.
-            if asked.expired and command is not Command.KILL:
-                raise Refused(EXPIRED, "it came after its time")
+            if asked.code is not None and command is not Command.KILL:
+                raise Refused(asked.code, "it came after its time")
             rows, identity = self._acts[command](asked.payload, now)
         except Refused as refusal:
             return Answer(command, refusal.code, str(refusal), [])
         except (Full, Conflict) as refusal:
             return Answer(command, refusal.code, str(refusal), [])
-        except (msgspec.DecodeError, msgspec.ValidationError, ConfigError, ValueError) as error:
+        except (msgspec.ValidationError, ConfigError, ValueError) as error:
             return Answer(command, INVALID, str(error), [])
         return Answer(command, "", "", rows, identity)
 
-    def _market(self, payload: bytes, now: int) -> tuple[list[Row], bytes | None]:
-        return self._directory.tell(msgspec.json.decode(payload, type=Listing), now)
+    def _market(self, payload: dict[str, Any], now: int) -> Caused:
+        return self._directory.tell(msgspec.convert(payload, Listing), now)
 
     def _scope(self, scope: str, name: str) -> tuple[Scope, int]:
         kind = Scope.__members__.get(scope.upper())
@@ -160,27 +163,27 @@ class Desk:
             raise Refused(INVALID, f"there is no {scope.lower()} {name[:NAME_MAX]!r}")
         return kind, index
 
-    def _kill(self, payload: bytes, now: int) -> tuple[list[Row], bytes | None]:
-        told = msgspec.json.decode(payload, type=_Scoped)
+    def _kill(self, payload: dict[str, Any], now: int) -> Caused:
+        told = msgspec.convert(payload, _Scoped)
         scope, index = self._scope(told.scope, told.name)
-        return [(Kind.KILL, 0, 0, -1, scope, index, 0, 0)], None
+        return [(Kind.KILL, 0, 0, -1, scope, index, 0, 0)], _why(told.reason)
 
-    def _release(self, payload: bytes, now: int) -> tuple[list[Row], bytes | None]:
-        told = msgspec.json.decode(payload, type=_Scoped)
+    def _release(self, payload: dict[str, Any], now: int) -> Caused:
+        told = msgspec.convert(payload, _Scoped)
         scope, index = self._scope(told.scope, told.name)
         if not told.reason.strip():
             raise Refused(PRECONDITION, "a release needs its reason")
         if Killed(scope, told.name if scope is not Scope.GLOBAL else "") in self._killed():
             raise Refused(PRECONDITION, "the fence or the control table still says killed")
-        return [(Kind.RELEASE, 0, 0, -1, scope, index, 0, 0)], None
+        return [(Kind.RELEASE, 0, 0, -1, scope, index, 0, 0)], _why(told.reason)
 
-    def _flatten(self, payload: bytes, now: int) -> tuple[list[Row], bytes | None]:
-        told = msgspec.json.decode(payload, type=_Flatten)
+    def _flatten(self, payload: dict[str, Any], now: int) -> Caused:
+        told = msgspec.convert(payload, _Flatten)
         scope, index = self._scope(told.scope, told.name)
         return [(Kind.FLATTEN, 0, 0, -1, scope, index, int(told.on), 0)], None
 
-    def _rollout(self, payload: bytes, now: int) -> tuple[list[Row], bytes | None]:
-        told = msgspec.json.decode(payload, type=_Rollout)
+    def _rollout(self, payload: dict[str, Any], now: int) -> Caused:
+        told = msgspec.convert(payload, _Rollout)
         wanted = Stage.__members__.get(told.stage.upper())
         index = self._directory.scope_index(Scope.STRATEGY, told.strategy)
         if wanted is None or index is None:
@@ -192,8 +195,8 @@ class Desk:
             raise Refused(step.code, f"missing: {', '.join(step.missing)}")
         return [(Kind.ROLLOUT, 0, 0, index, 0, int(step.stage), 0, 0)] if step.code else [], None
 
-    def _limit(self, payload: bytes, now: int) -> tuple[list[Row], bytes | None]:
-        told = msgspec.json.decode(payload, type=_Limit)
+    def _limit(self, payload: dict[str, Any], now: int) -> Caused:
+        told = msgspec.convert(payload, _Limit)
         names = s.LIMITS.names or ()
         if told.name not in names:
             raise Refused(INVALID, f"there is no limit {told.name[:NAME_MAX]!r}")
@@ -201,19 +204,23 @@ class Desk:
             raise Refused(INVALID, f"{told.name} must be from 0 to {limit_most(told.name):,}")
         return [(Kind.LIMIT, 0, 0, -1, names.index(told.name), told.value, 0, 0)], None
 
-    def _capital(self, payload: bytes, now: int) -> tuple[list[Row], bytes | None]:
-        micros = msgspec.json.decode(payload, type=_Capital).micros
+    def _capital(self, payload: dict[str, Any], now: int) -> Caused:
+        micros = msgspec.convert(payload, _Capital).micros
         free = int(self._state.portfolio["cash"][0]) - int(self._state.portfolio["reserved"][0])
         if micros == 0 or abs(micros) > SIZE_MAX or micros < -free:
             raise Refused(INVALID, "it is nothing, more than is free, or beyond all measure")
         return [(Kind.CAPITAL, 0, 0, -1, 0, micros, 0, 0)], None
 
-    def _resolved(self, payload: bytes, now: int) -> tuple[list[Row], bytes | None]:
-        told = msgspec.json.decode(payload, type=_Resolved)
+    def _resolved(self, payload: dict[str, Any], now: int) -> Caused:
+        told = msgspec.convert(payload, _Resolved)
         index = self._directory.find(told.market)
         if index is None or not 0 <= told.payout <= PRICE_UNIT:
             raise Refused(INVALID, f"there is no market {told.market[:NAME_MAX]!r}, or no such payout")
         return self._directory.resolve(index, told.payout), None
+
+
+def _why(reason: str) -> bytes:
+    return msgspec.json.encode({"reason": reason})
 
 
 def command_row(answer: Answer) -> Row:
@@ -224,10 +231,6 @@ def command_row(answer: Answer) -> Row:
 
 def as_payload(asked: Asked, answer: Answer) -> bytes:
     """What is kept with the COMMAND input: what was asked, by whom, and what it came to."""
-    try:
-        told: Any = msgspec.json.decode(asked.payload)
-    except msgspec.DecodeError:
-        told = {"raw": asked.payload[:4096].hex()}
     return msgspec.json.encode(
-        {"kind": asked.kind, "actor": asked.actor, "asked": told, "code": answer.code, "words": answer.words}
+        {"kind": asked.kind, "actor": asked.actor, "asked": asked.payload, "code": answer.code, "words": answer.words}
     )

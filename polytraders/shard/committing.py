@@ -94,7 +94,7 @@ class Committer:
 
         def follow(cursor: psycopg.Cursor[Any]) -> None:
             if ready.moved:
-                posting.post(cursor, self._writer.head.shard, self._journal.movements(ready.inputs, ready.outs))
+                posting.post(cursor, self._writer.head.shard, self._journal.block(ready.inputs, ready.outs))
                 reach("ledger posted")
                 found = comparison.difference(cursor, self._writer.head.shard, sums) if sums is not None else None
                 if found is not None:

@@ -5,7 +5,7 @@ import numpy as np
 from apps.ledger.comparison import Sums
 from polytraders.contracts import state as s
 from polytraders.contracts.inputs import NO, YES
-from polytraders.journal import position_account, token_of
+from polytraders.journal import position_account, token
 from polytraders.naming import Names
 
 
@@ -22,7 +22,7 @@ def sums(state: s.State, names: Names) -> Sums:
             total = int(pair[quantity])
             if total:
                 reserved = int(pair["order_held"]) if selling and pair["order_outcome"] == outcome else 0
-                key = position_account(names, strategy), token_of(names, market, outcome)
+                key = position_account(names, strategy), token(names, market, outcome)
                 positions[key] = (total, reserved)
     return Sums(
         cash=int(portfolio["cash"]),

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Protocol
 
+import numpy as np
+
 from apps.eventlog.inbox import InboxRow
 from apps.eventlog.segments import Received
 from apps.ledger.comparison import Sums
@@ -20,6 +22,7 @@ from polytraders.contracts import state as s
 from polytraders.contracts.inputs import TICK_NS, Scope
 from polytraders.crashpoints import reach
 from polytraders.fence import Fence, Killed
+from polytraders.shard import snapshots
 from polytraders.shard.clock import Clock
 from polytraders.shard.commands import Asked
 from polytraders.shard.committing import Committed, Committer
@@ -52,8 +55,8 @@ class Checkpointer(Protocol):
     def due(self, in_seq: int, now: int) -> bool:
         """Whether one is due behind this input."""
 
-    def save(self, drive: Drive, in_seq: int, now: int, markets: int) -> None:
-        """Keep the state, which must not change meanwhile."""
+    def save(self, in_seq: int, packed: np.ndarray) -> None:
+        """Keep the state behind an input that is committed; does not wait for the disk."""
 
 
 class ShardLoop:
@@ -105,6 +108,7 @@ class ShardLoop:
         self._commit: asyncio.Future[Committed] | None = None
         self._killed: frozenset[Killed] = frozenset()
         self._stopping = False
+        self._packed: tuple[int, np.ndarray] | None = None
 
     # --- arrivals: called in the event loop's thread ------------------------------------------------------------------
 
@@ -121,7 +125,7 @@ class ShardLoop:
 
     def command(self, row: InboxRow) -> None:
         """A row of the inbox."""
-        asked = Asked(row.kind, row.actor, row.permission, row.payload, row.expired)
+        asked = Asked(row.kind, row.actor, row.permission, row.payload, row.code)
         self.arrive(lambda intake, proc_ts: intake.command(row.id, row.key, asked, proc_ts))
 
     def stop(self) -> None:
@@ -216,6 +220,10 @@ class ShardLoop:
         committed = self._commit.result()
         self._commit = None
         self.meter.committed(committed)
+        if self._packed is not None and self._packed[0] <= committed.head.seq:
+            # Only a state whose inputs are committed may be begun with again.
+            packed, self._packed = self._packed, None
+            self._checkpointer.save(*packed)
         reach("committed noted")
 
     def _hand_over(self) -> None:
@@ -237,7 +245,7 @@ class ShardLoop:
                 lambda done: None if done.cancelled() or done.exception() else self._committed(inbox_ids)
             )
         if self._checkpointer.due(in_seq, now):
-            self._checkpointer.save(self._drive, in_seq, now, len(self._directory.names.markets))
+            self._packed = in_seq, snapshots.pack(self._drive.block, len(self._directory.names.markets))
 
     @property
     def state(self) -> s.State:

@@ -60,10 +60,10 @@ def restore(
         KernelFault: The loop refused to go on.
     """
     block, from_seq = None, 0
-    found = checkpoints.latest(conn, home, head.shard, build) if head.seq else None
-    if found is not None and found.in_seq <= head.seq:
+    found = checkpoints.latest(conn, home, head.shard, build, until=head.seq) if head.seq else None
+    if found is not None:
         try:
-            block, from_seq = snapshots.unpack(found.state, sizes), found.in_seq
+            block, from_seq = snapshots.unpack(found.block, sizes), found.in_seq
         except ValueError:
             # Of other sizes, or damaged in a way its hash does not tell: folding gives the same state.
             block = None

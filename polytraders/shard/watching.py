@@ -44,11 +44,10 @@ class InboxWatcher(threading.Thread):
     def _look(self, conn: psycopg.Connection[Any]) -> None:
         with self._lock:
             handed = set(self._handed)
-        for row in inbox.take(conn, self._shard, AT_ONCE):
-            if row.id not in handed:
-                with self._lock:
-                    self._handed.add(row.id)
-                self._hand_on(row)
+        for row in inbox.take(conn, self._shard, AT_ONCE, held=handed):
+            with self._lock:
+                self._handed.add(row.id)
+            self._hand_on(row)
 
     def forget(self, ids: list[int]) -> None:
         """These rows have been committed and are gone."""
