@@ -19,6 +19,7 @@ from typing import Final, NamedTuple
 
 from polytraders.contracts.inputs import Scope
 
+FILE: Final = "kill.fence"
 MAGIC: Final = b"PTFENCE1"
 HEAD: Final = struct.Struct("<8sQQ")
 """Magic, epoch, number of slots."""

@@ -19,12 +19,12 @@ from polytraders.quarantine import Quarantine
 from polytraders.sequencing import Sequencer
 from polytraders.shard.commands import Asked, Desk, as_payload, command_row
 from polytraders.shard.directory import Directory
+from polytraders.venues.binance.wire import Decoder as ReferenceDecoder
 from polytraders.venues.polymarket.wire import Decoder
 
-FEED, REGISTRY, FENCE = "feed", "registry", "fence"
+FEED, FENCE, LOOP = "feed", "fence", "loop"
 KEPT_OF_LARGE: Final = 64 * 1024
 """Bytes kept of a frame that the door refuses for its size."""
-GAP: Final = number("INTEL_BOOK_GAP")
 
 
 class Taken(NamedTuple):
@@ -45,9 +45,16 @@ class Intake:
     """
 
     def __init__(
-        self, sequencer: Sequencer, decoder: Decoder, directory: Directory, desk: Desk, quarantine: Quarantine
+        self,
+        sequencer: Sequencer,
+        decoder: Decoder,
+        references: ReferenceDecoder,
+        directory: Directory,
+        desk: Desk,
+        quarantine: Quarantine,
     ) -> None:
         """Go on with `sequencer`."""
+        self._references = references
         self.frames = 0
         self.commands_refused = 0
         self._sequencer = sequencer
@@ -81,8 +88,7 @@ class Intake:
         """One message of a market-data connection."""
         number_of_frame = self.frames
         self.frames += 1
-        kept = raw if len(raw.raw) <= FRAME_MAX else raw._replace(raw=raw.raw[:KEPT_OF_LARGE])
-        self._raws.append(kept)
+        self._keep(raw)
         decoded = self._decoder.decode(raw.raw, raw.connection)
         if decoded.code is not None:
             self._quarantine.keep(decoded.code, number_of_frame, raw.raw)
@@ -98,17 +104,30 @@ class Intake:
                 if row[0] == Kind.RESOLVED:
                     self._directory.note_resolved(row[3], row[5])
 
-    def reference(self, rows: Sequence[Row], at: int) -> None:
-        """Reference prices; a window that begins with one of them gets its strike."""
-        for row in rows:
-            self.rows([row], at, FEED)
+    def reference(self, raw: Received, proc_ts: int) -> None:
+        """One message of the reference feed; a window that begins with one of its prices gets its strike."""
+        number_of_frame = self.frames
+        self.frames += 1
+        self._keep(raw)
+        decoded = self._references.decode(raw.raw, raw.recv_ts)
+        if decoded.code is not None:
+            self._quarantine.keep(decoded.code, number_of_frame, raw.raw)
+        self._sequencer.frame(number_of_frame, raw.recv_ts, decoded.rows, proc_ts)
+        for row in decoded.rows:
             strikes = self._directory.strikes(row[3], row[4], self._sequencer.now)
             if strikes:
-                self.rows(strikes, at, FEED)
+                self.rows(strikes, raw.recv_ts, FEED)
 
-    def lost(self, connection: int, at: int) -> None:
-        """A connection has been lost: what it told is no longer current."""
-        self.rows([(Kind.GAP, 0, 0, -1, 0, 0, GAP, connection)], at, FEED)
+    def reference_lost(self) -> None:
+        """The reference feed has been lost: what it told is not what the next price is compared with."""
+        self._references.reset()
+
+    def _keep(self, raw: Received) -> None:
+        self._raws.append(raw if len(raw.raw) <= FRAME_MAX else raw._replace(raw=raw.raw[:KEPT_OF_LARGE]))
+
+    def lost(self, connection: int, at: int, why: str) -> None:
+        """A connection has been lost, and why: what it told is no longer current."""
+        self.rows([(Kind.GAP, 0, 0, -1, 0, 0, number(why), connection)], at, FEED)
 
     def command(self, inbox_id: int, key: str, asked: Asked, at: int) -> None:
         """One row of the inbox: what was asked, then what it causes."""

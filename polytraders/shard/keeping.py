@@ -49,6 +49,8 @@ class Keeper:
         except (OSError, psycopg.Error) as error:
             log.error("no checkpoint behind input %d: %s", in_seq, error)
 
-    def close(self) -> None:
-        """Wait for the one being written."""
+    def close(self, last: tuple[int, np.ndarray] | None) -> None:
+        """Write the state of an orderly end, if there is one, and wait for it."""
+        if last is not None:
+            self._write(*last)
         self._pool.shutdown(wait=True)

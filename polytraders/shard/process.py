@@ -31,7 +31,7 @@ from polytraders.shard.intake import Arrival, Intake
 from polytraders.shard.meter import Meter
 from polytraders.shard.money import sums
 from polytraders.shard.pending import Pending
-from polytraders.shard.stepping import Stepped, step
+from polytraders.shard.stepping import step
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +76,6 @@ class ShardLoop:
         fence: Fence,
         checkpointer: Checkpointer,
         committed: Callable[[list[int]], None],
-        changed: Callable[[Stepped], None] = lambda stepped: None,
     ) -> None:
         """Put the parts together.
 
@@ -89,7 +88,6 @@ class ShardLoop:
             fence: The kill fence.
             checkpointer: Keeps copies of the state.
             committed: Told the inbox rows of each block once they are committed.
-            changed: Told what each call of the loop came to, for whoever asks for books again.
         """
         self.meter = Meter()
         self._drive = drive
@@ -100,7 +98,6 @@ class ShardLoop:
         self._fence = fence
         self._checkpointer = checkpointer
         self._committed = committed
-        self._changed = changed
         self._arrivals: deque[Arrival] = deque()
         self._arrived = asyncio.Event()
         self._pending = Pending()
@@ -122,6 +119,11 @@ class ShardLoop:
         reach("frame read")
         received = Received(connection, recv_ts, raw)
         self.arrive(lambda intake, proc_ts: intake.frame(received, proc_ts))
+
+    def reference(self, connection: int, recv_ts: int, raw: bytes) -> None:
+        """A message of the reference feed."""
+        received = Received(connection, recv_ts, raw)
+        self.arrive(lambda intake, proc_ts: intake.reference(received, proc_ts))
 
     def command(self, row: InboxRow) -> None:
         """A row of the inbox."""
@@ -194,7 +196,6 @@ class ShardLoop:
                 taken.inputs, taken.controls, stepped, taken.raws, taken.inbox_ids, time.monotonic_ns()
             )
             self.meter.stepped(taken.inputs, stepped, time.perf_counter() - began, waiting, now)
-            self._changed(stepped)
         self._settle()
         self._hand_over()
 
@@ -246,6 +247,13 @@ class ShardLoop:
             )
         if self._checkpointer.due(in_seq, now):
             self._packed = in_seq, snapshots.pack(self._drive.block, len(self._directory.names.markets))
+
+    def last_state(self) -> tuple[int, np.ndarray] | None:
+        """The last input and the state behind it, when all that was stepped is committed; None when it is not."""
+        in_seq = int(self._drive.state.portfolio["in_seq"][0])
+        if in_seq != self.meter.seq or self._pending.rows:
+            return None
+        return in_seq, snapshots.pack(self._drive.block, len(self._directory.names.markets))
 
     @property
     def state(self) -> s.State:

@@ -1,0 +1,138 @@
+"""Looks after the books from outside of the loop: which to subscribe, which to ask for again, which to compare.
+
+Nothing here decides: it subscribes, and it puts what it saw through the door like everything else that arrives.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Final, Protocol
+
+import numpy as np
+
+from polytraders.config import Row
+from polytraders.contracts import state as s
+from polytraders.contracts.inputs import ASK, BID, NANO, PRICE_UNIT, YES, Fact, Kind, MarketStatus
+from polytraders.shard.directory import Directory
+from polytraders.shard.process import ShardLoop
+from polytraders.venues.polymarket.catalogue import Witness
+
+log = logging.getLogger(__name__)
+
+LOOK_S: Final = 0.5
+WITNESS_S: Final = 0.25
+"""At most four books a second are asked for over HTTP, well within what the venue allows."""
+QUIET_NS: Final = 5 * NANO
+"""A market that has been silent for so long is worth a witness; the loop believes one for 15 s."""
+
+
+class Feed(Protocol):
+    """What is needed of the market feed."""
+
+    def want(self, tokens: list[str]) -> None:
+        """Make these the subscribed tokens."""
+
+    def resubscribe(self, tokens: list[str]) -> None:
+        """Ask for whole books of these tokens."""
+
+    def connection_of(self, token: str) -> int | None:
+        """The connection that carries the token."""
+
+
+class Care:
+    """Keeps subscriptions, lost books and witnesses of one shard."""
+
+    def __init__(self, loop: ShardLoop, directory: Directory, feed: Feed) -> None:
+        """Look after the markets of `directory`."""
+        self._loop = loop
+        self._directory = directory
+        self._feed = feed
+        self._next = 0
+
+    async def subscribe(self) -> None:
+        """Until cancelled: subscribe what the registry tells, and tell the loop which connection carries it."""
+        wanted: list[str] = []
+        while True:
+            now_wanted = self._directory.wanted()
+            if now_wanted != wanted:
+                wanted = now_wanted
+                self._feed.want(wanted)
+                self._tell_connections()
+            self._ask_again()
+            await asyncio.sleep(LOOK_S)
+
+    def _tell_connections(self) -> None:
+        rows: list[Row] = []
+        markets = self._loop.state.markets
+        for index, listing in self._directory.listings.items():
+            connection = self._feed.connection_of(listing.tokens[YES])
+            known = int(markets["known"][index]) >> Fact.CONNECTION & 1
+            if connection is not None and (not known or int(markets["connection"][index]) != connection):
+                rows.append((Kind.FACT, 0, 0, index, Fact.CONNECTION, connection, 0, 0))
+        if rows:
+            self._loop.arrive(lambda intake, now: intake.rows(rows, now, "loop"))
+
+    def _ask_again(self) -> None:
+        markets = self._loop.state.markets
+        broken = [
+            token
+            for index, listing in self._directory.listings.items()
+            if markets["state"][index] != s.BOOK_OK and markets["status"][index] < MarketStatus.RESOLVING
+            for token in listing.tokens
+        ]
+        # The feed asks for each token at most once in a while, so asking it often is asking once.
+        if broken:
+            self._feed.resubscribe(broken)
+
+    async def witness(self, ask: Callable[[str], Awaitable[object]], pause_s: float = WITNESS_S) -> None:
+        """Until cancelled: compare books that have gone quiet with the venue's own, one after the other."""
+        while True:
+            index = self._quiet()
+            if index is not None:
+                before = self._events(index)
+                told = await ask(self._directory.listings[index].tokens[YES])
+                # A book that moved meanwhile says nothing about either.
+                if isinstance(told, Witness) and before == self._events(index) and self.agrees(index, told):
+                    row: Row = (Kind.WITNESS, 0, 0, index, 0, 0, 0, 0)
+                    self._loop.arrive(lambda intake, now, row=row: intake.rows([row], now, "loop"))  # type: ignore[misc]
+            await asyncio.sleep(pause_s)
+
+    def _events(self, index: int) -> int:
+        return int(self._loop.state.markets["events"][index])
+
+    def _quiet(self) -> int | None:
+        """The next market in turn that has been silent and has no fresh witness."""
+        state = self._loop.state
+        now = int(state.portfolio["now"][0])
+        count = len(self._directory.names.markets)
+        markets = state.markets[:count]
+        newest = np.maximum(markets["row_ts"], markets["witness_ts"])
+        quiet = (markets["state"] == s.BOOK_OK) & (newest < now - QUIET_NS) & (markets["status"] < MarketStatus.RESOLVING)
+        found = [index for index in np.flatnonzero(quiet).tolist() if index in self._directory.listings]
+        if not found:
+            return None
+        chosen = next((index for index in found if index >= self._next), found[0])
+        self._next = chosen + 1
+        return chosen
+
+    def agrees(self, index: int, told: Witness) -> bool:
+        """Whether the venue's book is ours, level for level, within the window of prices that we keep."""
+        theirs = {(side, price): size for side, price, size in told.levels}
+        return theirs == book_of(self._loop.state, index)
+
+
+def book_of(state: s.State, index: int) -> dict[tuple[int, int], int]:
+    """(side, price) to size of every level of a market's book, YES terms."""
+    market = state.markets[index]
+    tick = int(market["tick"])
+    made: dict[tuple[int, int], int] = {}
+    for side, name in ((BID, "bid"), (ASK, "ask")):
+        levels = state.levels[index, side]
+        base = int(market[f"{name}_base"])
+        for slot in np.flatnonzero(levels).tolist():
+            price = (slot + base) * tick
+            if 0 < price < PRICE_UNIT:
+                made[side, price] = int(levels[slot])
+        for price, size in state.overflow[index, side, : int(market[f"{name}_overflow"])].tolist():
+            made[side, price] = size
+    return made
