@@ -130,6 +130,10 @@ class ShardLoop:
         asked = Asked(row.kind, row.actor, row.permission, row.payload, row.code)
         self.arrive(lambda intake, proc_ts: intake.command(row.id, row.key, asked, proc_ts))
 
+    def wake(self) -> None:
+        """Look now."""
+        self._arrived.set()
+
     def stop(self) -> None:
         """Step what has arrived, commit it, and end."""
         self._stopping = True

@@ -1,0 +1,59 @@
+"""`manage.py loop --shard N`: the loop process of one shard. Ends with 0 only when it was asked to."""
+
+import argparse
+import sys
+from functools import partial
+from typing import Any, Final
+
+from channels.layers import get_channel_layer
+from django.conf import settings
+from django.core.management.base import BaseCommand
+
+FAILED, UNUSABLE, TAKEN, DAMAGED = 1, 2, 3, 4
+ENDS: Final = {
+    "GOV_CONFIG_INVALID": UNUSABLE, "GOV_SHARD_TAKEN": TAKEN, "GOV_FENCE_LOST": TAKEN,
+    "EXEC_LEDGER_POSITION_DRIFT": DAMAGED, "GOV_CHAIN_BROKEN": DAMAGED, "GOV_LOG_NEWER": DAMAGED,
+}  # fmt: skip
+"""Exit code by reason code: 2 a setting, 3 another process has the shard, 4 what is recorded contradicts itself."""
+
+
+class Command(BaseCommand):
+    """The loop process."""
+
+    help = "Run the loop of one shard: feeds, decisions, paper orders, log. Ends with 0 only when it was asked to."
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Which shard."""
+        parser.add_argument("--shard", type=int, default=0, metavar="N", help="number of the shard (default 0)")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Run until SIGTERM; any other end has an exit code above 0 and a reason on standard error."""
+        from polytraders.shard.worker import LoopWorker
+        from polytraders.wiring import Shard, setup_from
+
+        shard = options["shard"]
+        try:
+            setup = setup_from({name: getattr(settings, name) for name in SETTINGS}, shard, project)
+            LoopWorker(shard, partial(Shard.run, Shard(setup)), get_channel_layer()).run()
+        except Exception as error:
+            code = code_of(error)
+            if code is None:
+                raise
+            self.stderr.write(f"loop: {code}: {error}")
+            sys.exit(ENDS.get(code, FAILED))
+
+
+SETTINGS: Final = ("DATABASE_URL", "HOME", "VENUE", "SPEED", "SEED", "SIMULATOR_URL", "STRATEGIES")
+
+
+def code_of(error: BaseException) -> str | None:
+    """Reason code of an error, or of the first one in a group that has one."""
+    if isinstance(error, BaseExceptionGroup):
+        found = (code_of(each) for each in error.exceptions)
+        return next((code for code in found if code is not None), None)
+    code = getattr(error, "code", None)
+    return code if isinstance(code, str) else None
+
+
+def project(cursor: Any, ready: Any) -> None:
+    """Bring the droppable tables up to date."""
