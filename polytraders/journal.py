@@ -14,6 +14,7 @@ import psycopg
 from apps.ledger.comparison import Sums
 from apps.ledger.core.transfers import post, void
 from apps.ledger.posting import open_holds
+from apps.ledger.verification import check, first_kept, holds_before
 from polytraders.bookings import order_id
 from polytraders.contracts import state as s
 from polytraders.contracts.inputs import Kind
@@ -201,6 +202,11 @@ def token(names: Names, market: int, outcome: int) -> str:
 def position_account(names: Names, strategy: int) -> str:
     """The account of a strategy's shares."""
     return f"{POSITION}{names.strategies[strategy]}"
+
+
+def verify(conn: psycopg.Connection[Any], shard: int, names: Names) -> str | None:
+    """What is wrong with the books of `shard`, every movement derived again from the log; None when all is well."""
+    return check(conn, shard, Journal(names, holds_before(conn, shard, first_kept(conn, shard))).block)
 
 
 def kernel_sums(state: s.State, names: Names) -> Sums:
