@@ -179,6 +179,8 @@ VENUE = env_choice("POLYTRADERS_VENUE", ("simulator", "polymarket"), ENVIRON)
 SPEED = env_number("POLYTRADERS_SPEED", 1, 1, 100, ENVIRON)
 SEED = env_number("POLYTRADERS_SEED", 7, 0, 2**31 - 1, ENVIRON)
 SIMULATOR_URL = ENVIRON.get("POLYTRADERS_SIMULATOR_URL")
+STRATEGIES = env_list("POLYTRADERS_STRATEGIES", ("logit", "gbm_updown"), ENVIRON)
+"""Templates that a new log begins with: shipped names or files."""
 if VENUE != "simulator" and SPEED != 1:
     raise ImproperlyConfigured("POLYTRADERS_SPEED is for the simulator: a real venue's time cannot be scaled")
 
@@ -195,6 +197,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django_htmx",
+    "polytraders",
     "polytraders.access",
     # In the order of the operating loop.
     *(f"apps.{stage}" for stage in STAGES),
