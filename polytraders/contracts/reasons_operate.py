@@ -47,7 +47,7 @@ LEDGER: Final[tuple[Reason, ...]] = (
         "Read the chain yourself; the market is stopped.", "settlement"),
     row(913, "EXEC_LEDGER_RESOLUTION_CONFLICT", HARD_REJECT,
         "Two sources name different winners.",
-        "Hold everything of that market until the venue is final.", "settlement"),
+        "Hold everything of that market until the venue is final."),
     row(914, "EXEC_LEDGER_FILL_REVERSED", WARN,
         "A fill failed on the chain and was taken back.",
         "Look at how often this counterparty's fills fail.", "settlement"),
@@ -75,6 +75,9 @@ LEDGER: Final[tuple[Reason, ...]] = (
     row(922, "EXEC_LEDGER_UNEXPLAINED_TRANSFER", WARN,
         "Money or tokens came or went without an event of ours.",
         "Explain it; it waits in the suspense account.", "settlement"),
+    row(923, "EXEC_LEDGER_RESOLUTION_UNCLEAR", WARN,
+        "The venue calls a market resolved but does not say plainly what its shares pay.",
+        "Nothing at first, it is asked again; if it lasts, read the market's rules and the chain."),
 )
 
 REPLAY: Final[tuple[Reason, ...]] = (
