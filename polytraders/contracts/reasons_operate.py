@@ -47,7 +47,7 @@ LEDGER: Final[tuple[Reason, ...]] = (
         "Read the chain yourself; the market is stopped.", "settlement"),
     row(913, "EXEC_LEDGER_RESOLUTION_CONFLICT", HARD_REJECT,
         "Two sources name different winners.",
-        "Hold everything of that market until the venue is final.", "settlement"),
+        "Hold everything of that market until the venue is final."),
     row(914, "EXEC_LEDGER_FILL_REVERSED", WARN,
         "A fill failed on the chain and was taken back.",
         "Look at how often this counterparty's fills fail.", "settlement"),
@@ -96,6 +96,9 @@ LEDGER: Final[tuple[Reason, ...]] = (
     row(929, "EXEC_LEDGER_REFUSED", HARD_REJECT,
         "The database refused a booking for a reason that has no code of its own.",
         "Read the database's own words in the log; nothing was booked."),
+    row(930, "EXEC_LEDGER_RESOLUTION_UNCLEAR", WARN,
+        "The venue calls a market resolved but does not say plainly what its shares pay.",
+        "Nothing at first, it is asked again; if it lasts, read the market's rules and the chain."),
 )
 
 REPLAY: Final[tuple[Reason, ...]] = (

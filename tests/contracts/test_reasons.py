@@ -20,7 +20,11 @@ CHECK_OWNERS = {
     "fillable": "execution",
 }  # fmt: skip
 # Code outside the apps speaks for the stage whose face it is.
-VENUE_OWNERS = {"polymarket": "ingest", "paper": "oms"}
+VENUE_OWNERS = {"polymarket": "ingest", "binance": "ingest", "paper": "oms", "streaming.py": "ingest"}
+FACE_OWNERS = {
+    "polymarket/gamma.py": "registry", "polymarket/listing.py": "registry", "polymarket/catalogue.py": "registry",
+    "polymarket/settlement.py": "ledger",
+}  # fmt: skip
 
 
 def literals(path: Path) -> Iterator[str]:
@@ -42,7 +46,7 @@ def owner_of(path: Path) -> str | None:
     if parts[0] == "apps":
         return parts[1]
     if parts[:2] == ("polytraders", "venues"):
-        return VENUE_OWNERS.get(parts[2])
+        return FACE_OWNERS.get("/".join(parts[2:]), VENUE_OWNERS.get(parts[2]))
     return None
 
 

@@ -250,9 +250,19 @@ def market_resolved(known: Known, event: MarketResolved, rows: list[Row]) -> int
     if winner not in tokens and (len(tokens) == OUTCOMES or winner not in named or not set(tokens) & set(named)):
         return CONFLICT
     payout = PRICE_UNIT if winner == tokens[YES] else 0
-    rows.append((FACT, 0, 0, index, STATUS, PAID, 0, 0, time))
-    rows.append((RESOLVED, 0, LAST, index, 0, payout, 0, 0, time))
+    rows.extend(resolution_rows(index, payout, time))
     return time
+
+
+def resolution_rows(index: int, payout: int, time: int) -> list[Row]:
+    """What makes the loop settle a market.
+
+    Args:
+        index: The market.
+        payout: Of one YES share, price units.
+        time: The venue's time, ns; 0 when it told none.
+    """
+    return [(FACT, 0, 0, index, STATUS, PAID, 0, 0, time), (RESOLVED, 0, LAST, index, 0, payout, 0, 0, time)]
 
 
 ROWS: Final[Mapping[str, Callable[[Known, Any, list[Row]], int]]] = {

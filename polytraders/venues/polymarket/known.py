@@ -20,6 +20,16 @@ def canonical(market: str) -> str:
     return market + "00" if len(market) == _PADDED - 2 and market.startswith("0x") else market
 
 
+def is_token(text: str) -> bool:
+    """True for what can be a token id: a whole number of up to 78 digits."""
+    return _TOKEN.fullmatch(text) is not None
+
+
+def is_market(text: str) -> bool:
+    """True for what can be a condition id, in either spelling."""
+    return _MARKET.fullmatch(text) is not None
+
+
 class Known:
     """Markets by index, in order of first sight or registration. A token's spot is `2 * market + token`, YES = 0.
 
@@ -77,7 +87,7 @@ class Known:
             return spot if index == spot >> 1 else CONFLICT
         if index is not None and len(self.tokens[index]) == OUTCOMES:
             return CONFLICT
-        if not _TOKEN.fullmatch(token) or (index is None and not _MARKET.fullmatch(market)):
+        if not is_token(token) or (index is None and not is_market(market)):
             return TYPE
         if index is None:
             index = self.add_market(market)

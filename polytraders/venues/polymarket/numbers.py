@@ -43,7 +43,8 @@ TIME_MIN_MS: Final = 1_577_836_800_000
 TIME_MAX_MS: Final = 4_102_444_800_000
 MS: Final = 1_000_000
 
-_SCALE: Final[list[int]] = [10**power for power in range(SIZE_DECIMALS + 1)]
+_DECIMALS_MAX: Final = 8
+_SCALE: Final[list[int]] = [10**power for power in range(_DECIMALS_MAX + 1)]
 
 
 def fixed(text: str, decimals: int, finer: int, below: int) -> int:
@@ -51,7 +52,7 @@ def fixed(text: str, decimals: int, finer: int, below: int) -> int:
 
     Args:
         text: ASCII digits with at most one point: "0.46", ".5", "460", with any number of zeros at either end.
-        decimals: Decimals of the unit, at most 6.
+        decimals: Decimals of the unit, at most 8.
         finer: Refusal for a number that the unit cannot hold exactly.
         below: Refusal for a number with a minus sign.
 

@@ -1,0 +1,1 @@
+"""Binance: spot trades and best quotes, as reference prices. Nothing is traded there."""
