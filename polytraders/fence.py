@@ -50,7 +50,9 @@ class FenceError(ValueError):
 def create(path: Path) -> None:
     """Make a fence in which nothing is killed. A file that is already there stays as it is."""
     made = path.with_name(f"{path.name}.{os.getpid()}.new")
-    made.write_bytes(HEAD.pack(MAGIC, 1, SLOTS) + SLOT.pack(0, Scope.GLOBAL, 0, 1, b"") + bytes(SIZE - HEAD.size - SLOT.size))
+    made.write_bytes(
+        HEAD.pack(MAGIC, 1, SLOTS) + SLOT.pack(0, Scope.GLOBAL, 0, 1, b"") + bytes(SIZE - HEAD.size - SLOT.size)
+    )
     made.chmod(0o600)
     try:
         # A link, unlike a rename, never replaces a fence that somebody has killed by meanwhile.

@@ -42,7 +42,6 @@ from polytraders.venues.binance.feed import URL as BINANCE_URL
 from polytraders.venues.binance.feed import ReferenceFeed
 from polytraders.venues.binance.wire import Decoder as ReferenceDecoder
 from polytraders.venues.polymarket import catalogue
-from polytraders.venues.polymarket.feed import URL as MARKET_URL
 from polytraders.venues.polymarket.feed import MarketFeed
 from polytraders.venues.polymarket.wire import Decoder
 from polytraders.venues.streaming import FeedEvent, Frame, Lost
@@ -50,6 +49,7 @@ from polytraders.venues.streaming import FeedEvent, Frame, Lost
 log = logging.getLogger(__name__)
 
 GAMMA_URL: Final = "https://gamma-api.polymarket.com"
+MARKET_URL: Final = "wss://ws-subscriptions-clob.polymarket.com/ws/market"
 CLOB_URL: Final = "https://clob.polymarket.com"
 SYMBOLS: Final = {"BTCUSDT": 0}
 MARKET_CONNECTIONS: Final = 7
@@ -131,7 +131,9 @@ def setup_from(environ: Mapping[str, Any], shard: int, project: Projection) -> S
     simulated = environ["VENUE"] == "simulator"
     for name, needed in (("DATABASE_URL", True), ("SIMULATOR_URL", simulated)):
         if needed and not environ[name]:
-            raise config.ConfigError(f"{name.replace('SIM', 'POLYTRADERS_SIM')} is not set: start with `polytraders up`")
+            raise config.ConfigError(
+                f"{name.replace('SIM', 'POLYTRADERS_SIM')} is not set: start with `polytraders up`"
+            )
     addresses = Addresses.simulator(environ["SIMULATOR_URL"]) if simulated else Addresses.polymarket()
     return Setup(
         dsn=environ["DATABASE_URL"],
@@ -236,9 +238,7 @@ def _open(setup: Setup, writer: Writer, conn: psycopg.Connection[Any], clock: Cl
     head, build = writer.head, build_hash()
     strategies = tuple(config.load_strategy(path) for path in setup.strategies)
     names = tuple(strategy.name for strategy in strategies)
-    sizes = s.Sizes(
-        CAPACITY, len(strategies), CLUSTERS, connections=MARKET_CONNECTIONS + 1, references=len(REFERENCES)
-    )
+    sizes = s.Sizes(CAPACITY, len(strategies), CLUSTERS, connections=MARKET_CONNECTIONS + 1, references=len(REFERENCES))
     kernel = Kernel(kernel_loop.run, blocks.views)
     restored = restoring.restore(conn, setup.home, head, kernel, sizes, build)
     state = restored.drive.state
@@ -253,7 +253,7 @@ def _open(setup: Setup, writer: Writer, conn: psycopg.Connection[Any], clock: Cl
     sequencer = Sequencer(in_seq=head.seq, now=now, synthetic=0, rate_ppm=clock.rate_ppm)
     references = ReferenceDecoder(SYMBOLS, REFERENCE_CONNECTION)
     intake = Intake(sequencer, decoder, references, directory, desk, Quarantine(setup.home / "quarantine"))
-    handed = hashlib.sha256(snapshots.pack(restored.drive.block, len(directory.names.markets))).hexdigest()
+    handed = hashlib.sha256(snapshots.pack(restored.drive.block, len(directory.names.markets)).tobytes()).hexdigest()
     venue = "simulator" if setup.is_simulated else "polymarket"
     epoch = opening.Epoch(build, tuple(sizes), handed if head.seq else "", names, venue, clock.rate_ppm)
     epoch_seq = head.seq + 1
@@ -343,4 +343,3 @@ def _reference_event(loop: ShardLoop, event: FeedEvent) -> None:
 
 async def _ask_book(asker: Asker, clob_url: str, token: str) -> object:
     return await catalogue.book(asker, clob_url, token, is_yes=True)
-

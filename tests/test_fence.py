@@ -109,7 +109,9 @@ def _kill_many(path: str, first: int) -> None:
 
 
 def test_kills_of_several_processes_at_once_are_all_kept(path: Path) -> None:
-    workers = [multiprocessing.get_context("fork").Process(target=_kill_many, args=(str(path), n * 50)) for n in range(4)]
+    workers = [
+        multiprocessing.get_context("fork").Process(target=_kill_many, args=(str(path), n * 50)) for n in range(4)
+    ]
     for worker in workers:
         worker.start()
     for worker in workers:

@@ -177,5 +177,11 @@ MONITORING: Final[tuple[Reason, ...]] = (
     row(1120, "GOV_API_KEY_CREATED", INFO,
         "A key to this system's interface was made.",
         "Nothing if you did it.", "the operator console"),
+    row(1121, "GOV_COMMAND_INVALID", REJECT,
+        "Something was asked of the loop that it does not know, or of a scope, market or strategy that there is not.",
+        "Read the words kept with the command and ask again."),
+    row(1122, "GOV_COMMAND_FORBIDDEN", REJECT,
+        "Something was asked of the loop by somebody who may not ask for it.",
+        "Look up who asked; nothing was done."),
 )
 # fmt: on

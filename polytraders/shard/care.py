@@ -107,7 +107,9 @@ class Care:
         count = len(self._directory.names.markets)
         markets = state.markets[:count]
         newest = np.maximum(markets["row_ts"], markets["witness_ts"])
-        quiet = (markets["state"] == s.BOOK_OK) & (newest < now - QUIET_NS) & (markets["status"] < MarketStatus.RESOLVING)
+        quiet = (
+            (markets["state"] == s.BOOK_OK) & (newest < now - QUIET_NS) & (markets["status"] < MarketStatus.RESOLVING)
+        )
         found = [index for index in np.flatnonzero(quiet).tolist() if index in self._directory.listings]
         if not found:
             return None

@@ -15,7 +15,8 @@ from polytraders.contracts import state as s
 from polytraders.contracts.inputs import PRICE_UNIT, SIZE_MAX, Command, Kind, Scope, Stage
 from polytraders.contracts.reasons import number
 from polytraders.fence import Killed
-from polytraders.shard.directory import Conflict, Directory, Full, Listing
+from polytraders.shard.directory import Conflict, Directory, Full
+from polytraders.venues.polymarket.listing import Listing
 
 INVALID: Final = "GOV_COMMAND_INVALID"
 FORBIDDEN: Final = "GOV_COMMAND_FORBIDDEN"

@@ -79,4 +79,3 @@ def first_rows(terms: Terms) -> list[Told]:
 def gap_rows(connections: int, why: int) -> list[Row]:
     """No book is known after a restart."""
     return [(Kind.GAP, 0, 0, -1, 0, 0, why, connection) for connection in range(connections)]
-

@@ -16,7 +16,6 @@ import numpy as np
 
 from apps.eventlog.inbox import InboxRow
 from apps.eventlog.segments import Received
-from apps.ledger.comparison import Sums
 from apps.replay.runner import Drive
 from polytraders.contracts import state as s
 from polytraders.contracts.inputs import TICK_NS, Scope
@@ -196,9 +195,7 @@ class ShardLoop:
         if taken is not None:
             stepped = step(self._drive, taken.inputs)
             reach("stepped")
-            self._pending.add(
-                taken.inputs, taken.controls, stepped, taken.raws, taken.inbox_ids, time.monotonic_ns()
-            )
+            self._pending.add(taken.inputs, taken.controls, stepped, taken.raws, taken.inbox_ids, time.monotonic_ns())
             self.meter.stepped(taken.inputs, stepped, time.perf_counter() - began, waiting, now)
         self._settle()
         self._hand_over()

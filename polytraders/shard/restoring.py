@@ -6,7 +6,7 @@ result is the same. Outputs of the fold are not written again: the log has them.
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import psycopg
@@ -15,10 +15,13 @@ from apps.eventlog import checkpoints, reading
 from apps.eventlog.store import Head
 from apps.replay.runner import Drive, Kernel
 from polytraders.contracts import state as s
-from polytraders.contracts.inputs import Kind
+from polytraders.contracts.inputs import INPUT, Kind
 from polytraders.shard import snapshots
 from polytraders.shard.directory import Directory, read_identity
 from polytraders.venues.polymarket.listing import Listing
+
+TOLD: Final = "SELECT payload FROM log_control WHERE shard = %s AND kind = %s AND payload IS NOT NULL ORDER BY in_seq"
+ROWS: Final = "SELECT row FROM log_control WHERE shard = %s AND kind = %s ORDER BY in_seq"
 
 
 class Restored(NamedTuple):
@@ -87,10 +90,11 @@ def new_block(sizes: s.Sizes) -> np.ndarray:
 def restore_directory(conn: psycopg.Connection[Any], shard: int, directory: Directory) -> None:
     """Names and newest listings of every market that the log has told, and the payouts of those that have resolved."""
     listings: dict[int, Listing] = {}
-    for payload in reading.payloads(conn, shard, Kind.FACT):
-        index, listing = read_identity(payload)
+    for (payload,) in conn.execute(TOLD, (shard, int(Kind.FACT))):
+        index, listing = read_identity(bytes(payload))
         if listing is not None:
             listings[index] = listing
     directory.restore(reading.names(conn, shard), listings)
-    for row in reading.control_rows(conn, shard, Kind.RESOLVED):
-        directory.note_resolved(int(row["market"]), int(row["size"]))
+    for (row,) in conn.execute(ROWS, (shard, int(Kind.RESOLVED))):
+        resolved = np.frombuffer(row, INPUT)[0]
+        directory.note_resolved(int(resolved["market"]), int(resolved["size"]))

@@ -9,19 +9,19 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from apps.eventlog.bodies import What
 from apps.eventlog.store import Record
 from apps.replay.runner import Drive
 from polytraders.contracts import state as s
 from polytraders.contracts.inputs import Kind
 
-MARKET, STRATEGY, LIMITS, PARAMS = "market", "strategy", "limits", "params"
 FORCES: Final = {
-    Kind.FACT: MARKET,
-    Kind.TICK_SIZE: MARKET,
-    Kind.SETTING: STRATEGY,
-    Kind.ROLLOUT: STRATEGY,
-    Kind.PARAM: PARAMS,
-    Kind.LIMIT: LIMITS,
+    Kind.FACT: What.MARKET,
+    Kind.TICK_SIZE: What.MARKET,
+    Kind.SETTING: What.STRATEGY,
+    Kind.ROLLOUT: What.STRATEGY,
+    Kind.PARAM: What.PARAMS,
+    Kind.LIMIT: What.LIMITS,
 }
 """What a kind of input changes."""
 
@@ -86,11 +86,16 @@ def stretches(rows: np.ndarray) -> Iterator[tuple[np.ndarray, bool]]:
 
 def in_force(state: s.State, rows: np.ndarray) -> list[Record]:
     """The records that `rows` changed, as they are behind them."""
-    last: dict[tuple[str, int], int] = {}
+    last: dict[tuple[What, int], int] = {}
     for in_seq, kind, market in zip(
         rows["in_seq"].tolist(), rows["kind"].tolist(), rows["market"].tolist(), strict=True
     ):
         what = FORCES[Kind(kind)]
-        last[what, 0 if what == LIMITS else market] = in_seq
-    tables = {MARKET: state.markets, STRATEGY: state.strategies, LIMITS: state.limits, PARAMS: state.params}
+        last[what, 0 if what == What.LIMITS else market] = in_seq
+    tables = {
+        What.MARKET: state.markets,
+        What.STRATEGY: state.strategies,
+        What.LIMITS: state.limits,
+        What.PARAMS: state.params,
+    }
     return [Record(what, index, in_seq, tables[what][index].tobytes()) for (what, index), in_seq in last.items()]

@@ -34,7 +34,7 @@ class Command(BaseCommand):
         shard = options["shard"]
         try:
             setup = setup_from({name: getattr(settings, name) for name in SETTINGS}, shard, project)
-            LoopWorker(shard, partial(Shard.run, Shard(setup)), get_channel_layer()).run()
+            LoopWorker(shard, partial(Shard.run, Shard(setup)), get_channel_layer()).run()  # type: ignore[no-untyped-call]
         except Exception as error:
             code = code_of(error)
             if code is None:
