@@ -188,7 +188,7 @@ class Shard:
     ) -> None:
         setup = self.setup
         with psycopg.connect(setup.dsn, autocommit=True) as conn:
-            parts = await asyncio.to_thread(_open, setup, writer, conn, clock)
+            parts = await asyncio.to_thread(open_parts, setup, writer, conn, clock)
         watcher: InboxWatcher
         loop = ShardLoop(
             parts.drive, parts.intake, parts.directory, parts.committer, clock, parts.fence, parts.keeper,
@@ -229,7 +229,7 @@ class Parts(NamedTuple):
     keeper: Keeper
 
 
-def _open(setup: Setup, writer: Writer, conn: psycopg.Connection[Any], clock: Clock) -> Parts:
+def open_parts(setup: Setup, writer: Writer, conn: psycopg.Connection[Any], clock: Clock) -> Parts:
     """Restore what the log says, and open an epoch behind it."""
     from polytraders import loop as kernel_loop
     from polytraders.kernel import block as blocks

@@ -1,0 +1,123 @@
+"""A loop process without sockets: its own log, frames handed in by the test, commands through the real inbox."""
+
+import asyncio
+import tomllib
+import uuid
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+import psycopg
+
+from apps.eventlog import inbox
+from apps.eventlog.store import Head, Writer
+from polytraders.shard.clock import Clock
+from polytraders.shard.process import ShardLoop
+from polytraders.venues.polymarket.listing import Listing
+from polytraders.venues.simulator import capture
+from polytraders.wiring import Addresses, Parts, Setup, open_parts
+from tests.sessions import strategies
+
+SEED = 11
+START = 1_780_000_000_000_000_000
+NOWHERE = Addresses("ws://127.0.0.1:1", "ws://127.0.0.1:1", "http://127.0.0.1:1", "http://127.0.0.1:1")
+
+
+def listings(seed: int = SEED, close_ts: int = START + 10**18) -> list[Listing]:
+    """What the registry tells of a capture's markets."""
+    told = tomllib.loads(capture.registry_toml(seed=seed))["market"]
+    return [
+        Listing(
+            condition_id=one["id"], tokens=tuple(one["tokens"]), outcomes=("Yes", "No"), protocol="v1",
+            min_size=5_000_000, min_size_text="5", tick=100, fee_rate=40_000, fee_exponent=1_000, fee_taker_only=True,
+            taker_delay_ms=0, open_ts=None, close_ts=close_ts, neg_risk=False, event_id="", cluster=one["cluster"],
+            title=f"Market {number}?", slug=f"market-{number}", active=True, closed=False, accepting_orders=True,
+            reference=None, strike_ts=None,
+        )
+        for number, one in enumerate(told)
+    ]  # fmt: skip
+
+
+def frames(count: int, seed: int = SEED) -> list[tuple[int, bytes]]:
+    """(receive time, bytes) of a capture; receive times are the running maximum of the venue's."""
+    made: list[tuple[int, bytes]] = []
+    now = 0
+    for raw in capture.frames(seed=seed, count=count):
+        told = msgspec.json.decode(raw)
+        first = told[0] if isinstance(told, list) else told
+        now = max(now, int(first["timestamp"]) * 1_000_000)
+        made.append((now, raw))
+    return made
+
+
+class Rig(AbstractContextManager["Rig"]):
+    """One run of a shard over a database."""
+
+    def __init__(self, dsn: str, home: Path, *, start: int | None = None, project: Any = None) -> None:
+        """Open the shard, which may have a log already."""
+        self.dsn = dsn
+        self.home = home
+        folder = home / "strategies"
+        folder.mkdir(parents=True, exist_ok=True)
+        self.setup = Setup(dsn, home, 0, NOWHERE, True, 1, strategies(folder))
+        if project is not None:
+            self.setup = self.setup._replace(project=project)
+        self.writer = Writer.open(dsn, 0, home)
+        clock = Clock(frames(1)[0][0] if start is None else start)
+        with psycopg.connect(dsn, autocommit=True) as conn:
+            self.parts: Parts = open_parts(self.setup, self.writer, conn, clock)
+        self.done: list[int] = []
+        self.loop = ShardLoop(
+            self.parts.drive, self.parts.intake, self.parts.directory, self.parts.committer, clock, self.parts.fence,
+            self.parts.keeper, committed=self.done.extend,
+        )  # fmt: skip
+
+    @property
+    def head(self) -> Head:
+        """Where the log ends."""
+        return self.writer.head
+
+    def ask(self, kind: str, permission: str, payload: dict[str, Any], *, expires_s: float = 60.0) -> None:
+        """Put a command into the inbox and hand what waits there to the loop, as its watcher would."""
+        with psycopg.connect(self.dsn, autocommit=True) as conn:
+            inbox.put(conn, kind, "tester", permission, uuid.uuid4().hex, payload, expires_s)
+        self.look()
+
+    def look(self) -> None:
+        """Hand what waits in the inbox to the loop."""
+        with psycopg.connect(self.dsn, autocommit=True) as conn:
+            for row in inbox.take(conn, 0):
+                self.loop.command(row)
+
+    def list_markets(self) -> None:
+        """Tell all markets."""
+        for listing in listings():
+            self.ask("market", "registry", msgspec.to_builtins(listing))
+
+    def play(self, what: Iterable[tuple[int, bytes]], *, together: int = 64) -> None:
+        """Frames arrive, `together` between two rounds of the loop; at the end all is committed."""
+
+        async def feed() -> None:
+            running = asyncio.create_task(self.loop.run())
+            for number, (recv_ts, raw) in enumerate(what):
+                self.loop.frame(0, recv_ts, raw)
+                if number % together == together - 1:
+                    await asyncio.sleep(0.0)
+                if running.done():
+                    break
+            self.loop.stop()
+            await running
+
+        asyncio.run(feed())
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.parts.keeper.close(self.loop.last_state() if kind is None else None)
+        self.parts.committer.close()
+
+    def __enter__(self) -> Self:
+        return self
