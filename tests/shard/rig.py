@@ -70,6 +70,7 @@ class Rig(AbstractContextManager["Rig"]):
         with psycopg.connect(dsn, autocommit=True) as conn:
             self.parts: Parts = open_parts(self.setup, self.writer, conn, clock)
         self.done: list[int] = []
+        self.handed: set[int] = set()
         self.loop = ShardLoop(
             self.parts.drive, self.parts.intake, self.parts.directory, self.parts.committer, clock, self.parts.fence,
             self.parts.keeper, committed=self.done.extend,
@@ -89,7 +90,8 @@ class Rig(AbstractContextManager["Rig"]):
     def look(self) -> None:
         """Hand what waits in the inbox to the loop."""
         with psycopg.connect(self.dsn, autocommit=True) as conn:
-            for row in inbox.take(conn, 0):
+            for row in inbox.take(conn, 0, held=self.handed):
+                self.handed.add(row.id)
                 self.loop.command(row)
 
     def list_markets(self) -> None:
