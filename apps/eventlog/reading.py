@@ -159,7 +159,10 @@ def _checked(connection: Connection, folder: Path, shard: int, after: int, until
         for sealed in blocks(connection, shard, after):
             if until is not None and sealed.first_seq > until:
                 return
-            if sealed.first_seq > due or sealed.last_seq < due:
+            if sealed.last_seq < due:
+                # It holds `after` and nothing behind it.
+                continue
+            if sealed.first_seq > due:
                 raise Corrupt(f"log_block of shard {shard} has no block with input {due}")
             if reader is None or reader.name != sealed.segment:
                 if reader is not None:
