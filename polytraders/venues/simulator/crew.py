@@ -29,6 +29,9 @@ HALF_SPREAD: Final = {CENT_TICK: 60, FINE_TICK: 20}
 KNOWING_MARGIN: Final = 50
 """Price units that somebody who knows wants to earn after fees."""
 
+REST_AFTER: Final = 0.06
+"""Orders without a reason that take out the best level and rest."""
+
 PLACES, CANCELS, TRADES, KNOWS = 0.40, 0.84, 0.91, 0.95
 
 
@@ -156,7 +159,7 @@ class Crew:
         there = market.book.totals[1 - side].get(price, 0)
         if not there:
             return
-        if rng.random() < 0.12:
+        if rng.random() < REST_AFTER:
             self.take_and_rest(side, 1)
         else:
             size = max(there // CENT * rng.randrange(5, 100) // 100, 1) * CENT

@@ -136,6 +136,11 @@ class Faults:
         self.injected: list[dict[str, Any]] = []
         self.counts: Counter[str] = Counter()
 
+    @property
+    def coming(self) -> int:
+        """Faults that have not begun."""
+        return len(self._coming)
+
     def add(self, script: object) -> int:
         """Add a script to a run; how many faults that were.
 

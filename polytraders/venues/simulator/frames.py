@@ -1,4 +1,4 @@
-"""The market channel's messages about a market, as the venue writes them: everything is text, both tokens are mirrors."""
+"""The market channel's messages, as the venue writes them: everything is text, both tokens are mirrors."""
 
 import hashlib
 from typing import Any, Final
@@ -36,21 +36,29 @@ def price_change(
     """
     book = market.book
     bests = book.best(BID), book.best(ASK)
-    changes = []
-    for side, price in told:
-        size = size_text(book.totals[side].get(price, 0))
-        for token in order:
-            changes.append(
-                {
-                    "asset_id": market.tokens[token],
-                    "price": price_text(of(token, price)),
-                    "size": size,
-                    "side": SIDES[side ^ token],
-                    "hash": stamp(2 * number + token),
-                    "best_bid": price_text(of(token, bests[token])),
-                    "best_ask": price_text(of(token, bests[1 - token])),
-                }
-            )
+    changes = [
+        _change(market, token, side, price, size_text(book.totals[side].get(price, 0)), bests, number)
+        for side, price in told
+        for token in order
+    ]
+    return _changed(market, changes, time_ms)
+
+
+def _change(
+    market: Market, token: int, side: int, price: int, size: str, bests: tuple[int, int], number: int
+) -> dict[str, str]:
+    return {
+        "asset_id": market.tokens[token],
+        "price": price_text(of(token, price)),
+        "size": size,
+        "side": SIDES[side ^ token],
+        "hash": stamp(2 * number + token),
+        "best_bid": price_text(of(token, bests[token])),
+        "best_ask": price_text(of(token, bests[1 - token])),
+    }
+
+
+def _changed(market: Market, changes: list[dict[str, str]], time_ms: int) -> dict[str, Any]:
     return {
         "market": market.condition,
         "price_changes": changes,
@@ -192,25 +200,8 @@ def crossed(market: Market, time_ms: int) -> dict[str, Any]:
     """A lie: a bid above the best ask, which the best prices told with it bear out."""
     ask = market.book.best(ASK)
     price = min(ask + market.tick, PRICE_UNIT - market.tick)
-    changes = []
-    for token in (0, 1):
-        changes.append(
-            {
-                "asset_id": market.tokens[token],
-                "price": price_text(of(token, price)),
-                "size": "25",
-                "side": SIDES[BID ^ token],
-                "hash": stamp(time_ms + token),
-                "best_bid": price_text(of(token, (price, ask)[token])),
-                "best_ask": price_text(of(token, (ask, price)[token])),
-            }
-        )
-    return {
-        "market": market.condition,
-        "price_changes": changes,
-        "timestamp": str(time_ms),
-        "event_type": "price_change",
-    }
+    changes = [_change(market, token, BID, price, "25", (price, ask), time_ms) for token in (0, 1)]
+    return _changed(market, changes, time_ms)
 
 
 encode = msgspec.json.encode

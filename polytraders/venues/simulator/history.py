@@ -47,6 +47,10 @@ class History:
         last.keys.append(2 * price + side)
         last.sizes.append(book.totals[side].get(price, 0))
 
+    def forget(self) -> None:
+        """Drop everything: nobody may ask any more."""
+        self._stretches.clear()
+
     def at(self, ts_ns: int) -> Sides | None:
         """Price to size, bids and asks, after everything up to and with that instant; None for before what is kept."""
         for stretch in reversed(self._stretches):

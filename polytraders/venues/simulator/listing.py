@@ -70,7 +70,7 @@ class Market:
         value: What a YES share is worth, a chance.
         quoted: What the makers believe it is worth.
         outcome: Winning token, 0 or 1; None before it is resolved.
-        last_trade: Price text of the last print, in terms of the token it was printed for: the venue does not say which.
+        last_trade: Price text of the last print, in terms of the token it was printed for: nobody says which.
     """
 
     number: int

@@ -17,7 +17,6 @@ from polytraders.venues.simulator.crew import Crew
 from polytraders.venues.simulator.faults import Fault, Faults
 from polytraders.venues.simulator.floor import BOTH, MS, Floor, Told
 from polytraders.venues.simulator.listing import Event, Listings, Market
-from polytraders.venues.simulator.texts import price_text
 from polytraders.venues.simulator.values import Exclusive, Slow
 
 WINDOWS: Final = ((5, 2), (15, 1))
@@ -175,7 +174,8 @@ class World:
                 if what == "step":
                     self._step()
                 else:
-                    self._told.append(Told(ts_ns, *what.split(":"), BOTH, False, b""))
+                    event, stream = what.split(":")
+                    self._told.append(Told(ts_ns, event, stream, BOTH, False, b""))
             elif what == "churn":
                 if not market.closed:
                     self.crews[market.condition].churn()
@@ -195,6 +195,9 @@ class World:
             self.bitcoin.step(seconds)
         if now % (60 * NANO) == 0:
             self._list_ahead()
+            for market in self._closed:
+                if now > market.close_ns + plan.history_s * NANO:
+                    market.history.forget()
         for market in list(self._windows):
             self._move(market, whole)
         if whole:
