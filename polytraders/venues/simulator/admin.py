@@ -156,7 +156,7 @@ class Admin:
         }
 
     def _book_at(self, query: Query, body: bytes) -> Answer:
-        market, ts_ns = self._market(query), int(query["ts_ns"] if "ts_ns" in query else "none")
+        market, ts_ns = self._market(query), int(query.get("ts_ns", "none"))
         if ts_ns > self._world.now_ns:
             raise Refusal(400, f"not yet: the exchange is at {self._world.now_ns}")
         sides = market.history.at(ts_ns)
