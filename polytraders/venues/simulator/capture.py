@@ -7,7 +7,6 @@ the levels it took are not reported as gone, only best prices and the next whole
 """
 
 import gzip
-import hashlib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -17,8 +16,9 @@ from typing import IO, Any, Final
 import msgspec
 import zstandard
 
-from polytraders.contracts.inputs import ASK, BID, PRICE_UNIT, SIZE_UNIT
-from polytraders.venues.simulator.crowd import CENT, Market, Told
+from polytraders.contracts.inputs import ASK, BID, PRICE_UNIT
+from polytraders.venues.simulator.crowd import Market, Told
+from polytraders.venues.simulator.texts import identifiers, price_text, size_text
 
 START_MS: Final = 1_780_272_000_000
 """2026-06-01 00:00 UTC."""
@@ -197,28 +197,6 @@ class Capture(Iterator[bytes]):
 def _of(token: int, price: int) -> int:
     """A YES price in terms of a token."""
     return PRICE_UNIT - price if token else price
-
-
-def price_text(price: int) -> str:
-    """A price in price units as the venue writes it, without zeros at the end: "0.34", "0.5", "0", "1"."""
-    whole, part = divmod(price, PRICE_UNIT)
-    return f"{whole}.{part:04d}".rstrip("0").rstrip(".")
-
-
-def size_text(size: int) -> str:
-    """A size in 1e-6 shares as the venue writes it: "402", "17549.29"."""
-    whole, part = divmod(size // CENT, SIZE_UNIT // CENT)
-    return f"{whole}.{part:02d}".rstrip("0").rstrip(".") if part else str(whole)
-
-
-def identifiers(seed: int, index: int) -> tuple[str, str, str]:
-    """Condition id, YES token and NO token of a made-up market."""
-    digests = [hashlib.sha256(f"{seed}/{index}/{part}".encode()) for part in ("condition", "yes", "no")]
-    return (
-        "0x" + digests[0].hexdigest(),
-        str(int.from_bytes(digests[1].digest(), "big")),
-        str(int.from_bytes(digests[2].digest(), "big")),
-    )
 
 
 def frames(*, seed: int, count: int, markets: int = 6) -> Capture:

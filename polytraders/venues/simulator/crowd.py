@@ -10,12 +10,10 @@ from random import Random
 from typing import Final, NamedTuple
 
 from polytraders.contracts.inputs import ASK, BID, PRICE_UNIT, SIZE_UNIT
+from polytraders.venues.simulator.texts import CENT
 
 LEVELS_MIN: Final = 5
 LEVELS_MAX: Final = 50
-CENT: Final = SIZE_UNIT // 100
-"""The finest size the crowd uses: 0.01 share."""
-
 SIZES: Final = (5, 10, 15, 20, 25, 40, 50, 75, 100, 150, 200, 250, 300, 500, 750, 1_000, 2_000)
 REVERSION_PER_S: Final = 1 / 90
 NOISE_PER_ROOT_S: Final = 40.0
@@ -196,8 +194,12 @@ class Market:
         return prices[min(at, self.rng.randrange(len(prices)))]
 
     def _size(self) -> int:
-        """A round size, or in one of three cases one with decimals."""
-        shares = self.rng.choice(SIZES)
-        if self.rng.random() < 1 / 3:
-            return self.rng.randrange(shares * 100, shares * 200) * CENT
-        return shares * SIZE_UNIT
+        return usual_size(self.rng)
+
+
+def usual_size(rng: Random) -> int:
+    """A round size, or in one of three cases one with decimals; 1e-6 shares."""
+    shares = rng.choice(SIZES)
+    if rng.random() < 1 / 3:
+        return rng.randrange(shares * 100, shares * 200) * CENT
+    return shares * SIZE_UNIT

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from polytraders.contracts.inputs import ASK, BID, PRICE_UNIT, Flag, Kind
 from polytraders.venues.polymarket.wire import Decoder
-from polytraders.venues.simulator.capture import Capture, frames, price_text, registry_toml, size_text, write
+from polytraders.venues.simulator.capture import Capture, frames, registry_toml, write
 from polytraders.venues.simulator.crowd import LEVELS_MAX, LEVELS_MIN
+from polytraders.venues.simulator.texts import price_text, size_text
 
 Sides = tuple[dict[int, int], dict[int, int]]
 
