@@ -40,6 +40,23 @@ class ScopeRecord(models.Model):
         verbose_name = "scope"
 
 
+class StrategyRecord(models.Model):
+    """What a strategy is called and how far it may go (`contracts/inputs.py` Stage)."""
+
+    pk = models.CompositePrimaryKey("shard", "strategy")
+    shard = models.SmallIntegerField()
+    strategy = models.IntegerField()
+    name = models.TextField(default="")
+    stage = models.SmallIntegerField(null=True)
+    changed_seq = models.BigIntegerField()
+
+    class Meta:
+        """Names."""
+
+        db_table = "monitoring_strategy"
+        verbose_name = "strategy"
+
+
 class LoopRecord(models.Model):
     """How a shard's loop is, one row, overwritten a few times a second by its process: no projection, not rebuilt.
 

@@ -13,7 +13,7 @@ from polytraders.contracts import state as s
 from polytraders.contracts.inputs import Kind
 from polytraders.contracts.stretch import Stretch, control_rows
 
-TABLES: Final = ("monitoring_stage", "monitoring_scope")
+TABLES: Final = ("monitoring_stage", "monitoring_scope", "monitoring_strategy")
 CONTROLS: Final = {
     Kind.FACT: (1, "facts"), Kind.REFUSED: (2, "refused"), Kind.GAP: (2, "gaps"), Kind.RESOLVED: (9, "resolutions"),
     Kind.EPOCH: (3, "epochs"), Kind.KILL: (11, "kills"), Kind.RELEASE: (11, "releases"),
@@ -67,6 +67,16 @@ def apply(cursor: Cursor[Any], stretch: Stretch) -> None:
             " reason = excluded.reason",
             scope,
         )
+    for strategy, change in sorted(_strategies(stretch, rows).items()):
+        cursor.execute(
+            "INSERT INTO monitoring_strategy (shard, strategy, name, stage, changed_seq) VALUES (%s, %s, %s, %s, %s)"
+            " ON CONFLICT (shard, strategy) DO UPDATE SET name = coalesce(%s, monitoring_strategy.name),"
+            " stage = coalesce(%s, monitoring_strategy.stage), changed_seq = excluded.changed_seq",
+            (
+                *(stretch.shard, strategy, change.get("name", ""), change.get("stage"), change["changed_seq"]),
+                *(change.get("name"), change.get("stage")),
+            ),
+        )
 
 
 def _counted(stretch: Stretch, rows: np.ndarray) -> _Counts:
@@ -91,6 +101,20 @@ def _counted(stretch: Stretch, rows: np.ndarray) -> _Counts:
         counts.add(6, "estimates", decided[details["filled"] > 0])
     counts.count = Counter({key: count for key, count in counts.count.items() if count})
     return counts
+
+
+def _strategies(stretch: Stretch, rows: np.ndarray) -> dict[int, dict[str, Any]]:
+    changes: dict[int, dict[str, Any]] = {}
+    for row, (_, _, _, payload) in zip(rows, stretch.controls, strict=True):
+        if row["kind"] == Kind.ROLLOUT:
+            said: dict[str, Any] = {"stage": int(row["size"])}
+        elif row["kind"] == Kind.SETTING and payload:
+            name = json.loads(payload).get("name")
+            said = {"name": name.replace("\x00", "")} if isinstance(name, str) else {}
+        else:
+            continue
+        changes.setdefault(int(row["market"]), {}).update(said, changed_seq=int(row["in_seq"]))
+    return changes
 
 
 def _scopes(stretch: Stretch, rows: np.ndarray) -> Iterator[tuple[Any, ...]]:

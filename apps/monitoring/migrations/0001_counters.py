@@ -85,6 +85,26 @@ class Migration(migrations.Migration):
                 "db_table": "monitoring_stage",
             },
         ),
+        migrations.CreateModel(
+            name="StrategyRecord",
+            fields=[
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "shard", "strategy", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("shard", models.SmallIntegerField()),
+                ("strategy", models.IntegerField()),
+                ("name", models.TextField(default="")),
+                ("stage", models.SmallIntegerField(null=True)),
+                ("changed_seq", models.BigIntegerField()),
+            ],
+            options={
+                "verbose_name": "strategy",
+                "db_table": "monitoring_strategy",
+            },
+        ),
         migrations.RunSQL(
             "GRANT SELECT, INSERT, UPDATE, DELETE ON monitoring_stage, monitoring_scope, monitoring_strategy,"
             " monitoring_loop TO polytraders_app",
