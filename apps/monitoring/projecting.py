@@ -113,9 +113,8 @@ def _compared(cursor: psycopg.Cursor[Any], shard: int, table: str) -> Found:
             " EXCEPT ALL SELECT * FROM pg_temp.{0}) AS surplus)"
         ).format(name, sql.Literal(shard))
     )
-    row = cursor.fetchone()
-    assert row is not None
-    return Found(table, *row)
+    rows, missing, surplus = cursor.fetchone() or (0, 0, 0)
+    return Found(table, rows, missing, surplus)
 
 
 def _replace(cursor: psycopg.Cursor[Any], shard: int, table: str) -> None:
