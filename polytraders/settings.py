@@ -4,15 +4,22 @@ Trading parameters, limits, kills and rollout stages are not here and never will
 that a replay sees the value that was in force then.
 """
 
+import json
 import os
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+from urllib.parse import parse_qsl, unquote, urlsplit
 
+from celery.schedules import crontab
 from django.core.exceptions import ImproperlyConfigured
 
+from polytraders.logs import logging_config
+
 BASE_DIR: Final = Path(__file__).resolve().parents[1]
+RUNNING_FILE: Final = "run.json"
+"""In POLYTRADERS_HOME while `polytraders up` runs: where its servers are, for commands from another terminal."""
 
 
 def env_bool(name: str, default: bool, environ: Mapping[str, str] = os.environ) -> bool:
@@ -58,35 +65,244 @@ def env_secret(name: str, length_min: int, environ: Mapping[str, str] = os.envir
     return value
 
 
-DEBUG = env_bool("POLYTRADERS_DEBUG", False)
-SECRET_KEY = env_secret("POLYTRADERS_SECRET_KEY", 32)
-ALLOWED_HOSTS = env_list("POLYTRADERS_HOSTS", ("localhost", "127.0.0.1"))
+def env_choice(name: str, choices: tuple[str, ...], environ: Mapping[str, str] = os.environ) -> str:
+    """One of `choices`; the first is the default.
 
-# In the order of the operating loop.
+    Raises:
+        ImproperlyConfigured: It is set to anything else.
+    """
+    value = environ.get(name, choices[0])
+    if value not in choices:
+        raise ImproperlyConfigured(f"{name} is {value!r}: it must be one of {', '.join(choices)}")
+    return value
+
+
+def env_number(name: str, default: int, least: int, most: int, environ: Mapping[str, str] = os.environ) -> int:
+    """A whole number between `least` and `most`, both allowed.
+
+    Raises:
+        ImproperlyConfigured: It is set to anything else.
+    """
+    value = environ.get(name)
+    if value is None:
+        return default
+    if not (value.isascii() and value.isdigit() and least <= int(value) <= most):
+        raise ImproperlyConfigured(f"{name} is {value!r}: it must be a whole number from {least} to {most}")
+    return int(value)
+
+
+def database(name: str, url: str | None, *, pooled: bool = False) -> dict[str, Any]:
+    """Django's description of the database at `url`, whose query becomes options of the driver.
+
+    Without a URL it describes a server that cannot be there, so that what needs no database works, and what needs one
+    fails with the name of the setting.
+
+    Raises:
+        ImproperlyConfigured: Not a PostgreSQL URL with host and database. The URL is not repeated: it holds a password.
+    """
+    described: dict[str, Any] = {"ENGINE": "django.db.backends.postgresql", "CONN_MAX_AGE": 0}
+    if url is None:
+        return described | {"NAME": "polytraders", "HOST": f"/nonexistent/{name}-is-not-set"}
+    parts = urlsplit(url)
+    try:
+        port = parts.port or 5432
+    except ValueError:
+        port = 0
+    if parts.scheme not in ("postgres", "postgresql") or not parts.hostname or not parts.path.strip("/") or not port:
+        raise ImproperlyConfigured(f"{name} must look like postgresql://user:password@host:port/database")
+    options: dict[str, Any] = dict(parse_qsl(parts.query))
+    if pooled:
+        # Under ASGI a connection kept by its thread is never given back; the pool is what keeps connections.
+        options["pool"] = {"min_size": 1, "max_size": 8, "timeout": 10}
+    return described | {
+        "NAME": unquote(parts.path.strip("/")),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": parts.hostname,
+        "PORT": str(port),
+        "CONN_HEALTH_CHECKS": pooled,
+        "OPTIONS": options,
+    }
+
+
+def channel_layer(redis_url: str | None) -> dict[str, Any]:
+    """The layer for hints between processes; without a server they stay inside this one."""
+    if redis_url is None:
+        return {"BACKEND": "channels.layers.InMemoryChannelLayer"}
+    # The client's own time-out would end a socket on which nothing is said for five seconds.
+    hosts = [{"address": redis_url, "socket_timeout": None}]
+    return {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": hosts}}
+
+
+def broker(redis_url: str | None) -> str:
+    """Celery's spelling of the same address."""
+    if redis_url is None:
+        return "memory://"
+    return f"redis+socket://{redis_url.removeprefix('unix://')}" if redis_url.startswith("unix://") else redis_url
+
+
+def running(home: Path, environ: Mapping[str, str] = os.environ) -> Mapping[str, str]:
+    """The environment, completed by what `polytraders up` says about the servers it started.
+
+    An environment that names a database is taken as it is: half of one installation and half of another would be worse
+    than none.
+
+    Raises:
+        ImproperlyConfigured: The file is there and cannot be read.
+    """
+    path = home / RUNNING_FILE
+    if "DATABASE_URL" in environ or not path.is_file():
+        return environ
+    try:
+        found: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))["environ"]
+    except (OSError, ValueError, KeyError) as error:
+        raise ImproperlyConfigured(
+            f"{RUNNING_FILE} in POLYTRADERS_HOME cannot be used ({type(error).__name__})"
+        ) from error
+    return {**found, **environ}
+
+
+HOME = Path(os.environ.get("POLYTRADERS_HOME") or BASE_DIR / ".local").resolve()
+ENVIRON = running(HOME)
+
+DEBUG = env_bool("POLYTRADERS_DEBUG", False, ENVIRON)
+SECRET_KEY = env_secret("POLYTRADERS_SECRET_KEY", 32, ENVIRON)
+ALLOWED_HOSTS = env_list("POLYTRADERS_HOSTS", ("localhost", "127.0.0.1"), ENVIRON)
+HTTPS = env_bool("POLYTRADERS_HTTPS", False, ENVIRON)
+"""1 behind a proxy that speaks TLS; on loopback without one, browsers would not send the cookies back."""
+
+DATABASE_URL = ENVIRON.get("DATABASE_URL")
+DATABASE_OWNER_URL = ENVIRON.get("DATABASE_OWNER_URL")
+REDIS_URL = ENVIRON.get("REDIS_URL")
+
+VENUE = env_choice("POLYTRADERS_VENUE", ("simulator", "polymarket"), ENVIRON)
+SPEED = env_number("POLYTRADERS_SPEED", 1, 1, 100, ENVIRON)
+SEED = env_number("POLYTRADERS_SEED", 7, 0, 2**31 - 1, ENVIRON)
+SIMULATOR_URL = ENVIRON.get("POLYTRADERS_SIMULATOR_URL")
+if VENUE != "simulator" and SPEED != 1:
+    raise ImproperlyConfigured("POLYTRADERS_SPEED is for the simulator: a real venue's time cannot be scaled")
+
+STAGES = (
+    "registry", "ingest", "eventlog", "signals", "fairvalue", "execution", "risk", "oms", "ledger", "replay",
+    "monitoring",
+)  # fmt: skip
 INSTALLED_APPS = [
-    "apps.registry",
-    "apps.ingest",
-    "apps.eventlog",
-    "apps.signals",
-    "apps.fairvalue",
-    "apps.execution",
-    "apps.risk",
-    "apps.oms",
-    "apps.ledger",
-    "apps.replay",
-    "apps.monitoring",
+    "daphne",
+    "channels",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django_htmx",
+    "polytraders.access",
+    # In the order of the operating loop.
+    *(f"apps.{stage}" for stage in STAGES),
 ]
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "polytraders.access.headers.content_security",
 ]
 
 ROOT_URLCONF = "polytraders.urls"
+ASGI_APPLICATION = "polytraders.asgi.application"
 
-# Nothing is stored in a database yet; anything that tries to fails at once instead of finding an empty one.
-DATABASES: dict[str, dict[str, str]] = {}
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# --- stores ----------------------------------------------------------------------------------------------------------
+
+DATABASES = {
+    # What runs uses the first, which makes no tables and cannot change log or ledger; `migrate --database owner`
+    # uses the second.
+    "default": database("DATABASE_URL", DATABASE_URL, pooled=True),
+    "owner": database("DATABASE_OWNER_URL", DATABASE_OWNER_URL),
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+CHANNEL_LAYERS = {"default": channel_layer(REDIS_URL)}
+
+STATIC_URL = "static/"
+STATICFILES_DIRS = [path for path in [BASE_DIR / "static"] if path.is_dir()]
+# An image collects its files once, under names that never change meaning; elsewhere they are read where they lie.
+STATIC_ROOT = ENVIRON.get("POLYTRADERS_STATIC_ROOT")
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if STATIC_ROOT
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
+WHITENOISE_USE_FINDERS = STATIC_ROOT is None
+
+# --- access ----------------------------------------------------------------------------------------------------------
+
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = "login"
+
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = 12 * 3600
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+if HTTPS:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_HSTS_SECONDS = 30 * 86_400
+    CSRF_TRUSTED_ORIGINS = [f"https://{host}" for host in ALLOWED_HOSTS]
+
+# --- jobs ------------------------------------------------------------------------------------------------------------
+
+CELERY_BROKER_URL = broker(REDIS_URL)
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# A task that a killed worker held is given out again after this time, so every task may run twice and must not mind.
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 900}
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
+    "forget-expired": {"task": "polytraders.access.tasks.forget_expired", "schedule": crontab(hour=3, minute=17)},
+}
+
+LOGGING = logging_config()
 
 TIME_ZONE = "UTC"
 USE_TZ = True

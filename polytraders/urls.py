@@ -1,5 +1,11 @@
-"""Pages by address. This version is driven from the command line and has none."""
+"""Pages and sockets by address."""
 
-from django.urls import URLPattern, URLResolver
+from typing import Any
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from django.urls import URLPattern, URLResolver, include, path
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", include("polytraders.access.urls")),
+]
+# Channels' stubs want a narrower type than Django's `path` gives back.
+websocket_urlpatterns: list[Any] = []

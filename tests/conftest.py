@@ -1,6 +1,9 @@
-"""What holds for all tests: the loop is compiled before any of them is timed, and made-up cases can be repeated."""
+"""What holds for all tests: the loop is compiled before any of them is timed, made-up cases can be repeated, and the
+servers are their own (`isolation.py` sees to it that no other is ever found)."""
 
 import os
+from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +11,9 @@ from hypothesis import settings
 
 from polytraders.contracts import state as s
 from polytraders.contracts.inputs import INPUT
+from polytraders.supervisor.postgres import Postgres
+from polytraders.supervisor.valkey import Valkey
+from tests import servers
 
 settings.register_profile("repeat", deadline=None, derandomize=True)
 # HYPOTHESIS_PROFILE=explore looks for cases that nobody has seen yet.
@@ -24,3 +30,50 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         return
     empty = [np.zeros(dtype.itemsize, np.uint8) for dtype in (INPUT, s.OUT, s.DETAIL)]
     loop.run(new_block(s.Sizes(markets=1, strategies=1)), empty[0], 0, 0, empty[1], empty[2])
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Postgres | servers.Outside]":
+    """A PostgreSQL of this run, migrated by the owner. Nobody connects to its database `polytraders`: it is copied."""
+    cache = Path(__file__).resolve().parents[1] / ".cache" / "tests"
+    with servers.running(tmp_path_factory.mktemp("postgres"), cache) as server:
+        yield server
+
+
+@pytest.fixture
+def database(postgres_server: "Postgres | servers.Outside") -> Iterator[servers.Database]:
+    """An empty, migrated database for one test, which may commit, drop and destroy in it what it likes."""
+    with servers.copied(postgres_server) as made:
+        yield made
+
+
+@pytest.fixture
+def app_dsn(database: servers.Database) -> str:
+    """Address of `database` as the role that everything at run time uses."""
+    return database.app_dsn
+
+
+@pytest.fixture
+def owner_dsn(database: servers.Database) -> str:
+    """Address of the same database as the role that makes tables."""
+    return database.owner_dsn
+
+
+@pytest.fixture
+def valkey_server(tmp_path: Path) -> Iterator[Valkey]:
+    """A Valkey of this test."""
+    with Valkey(tmp_path) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(postgres_server: "Postgres | servers.Outside", django_db_blocker: object) -> Iterator[None]:
+    """Django's database in tests: a copy like any other, used as the app role. Replaces pytest-django's own."""
+    from django.db import connections
+
+    with servers.copied(postgres_server) as made:
+        servers.let_django_empty_its_tables(made)
+        servers.point_django_at(made.app_dsn, "default")
+        servers.point_django_at(made.owner_dsn, "owner")
+        yield
+        connections.close_all()
