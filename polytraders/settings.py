@@ -196,6 +196,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django_htmx",
     "polytraders.access",
+    "polytraders.console",
     # In the order of the operating loop.
     *(f"apps.{stage}" for stage in STAGES),
 ]

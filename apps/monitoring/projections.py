@@ -110,18 +110,27 @@ def _strategies(stretch: Stretch, rows: np.ndarray) -> dict[int, dict[str, Any]]
             said: dict[str, Any] = {"stage": int(row["size"])}
         elif row["kind"] == Kind.SETTING and payload:
             name = json.loads(payload).get("name")
-            said = {"name": name.replace("\x00", "")} if isinstance(name, str) else {}
+            said = {"name": _text(name)} if isinstance(name, str) else {}
+        elif row["kind"] == Kind.EPOCH and payload:
+            for index, name in enumerate(json.loads(payload).get("strategies") or ()):
+                changes.setdefault(index, {}).update(name=_text(name), changed_seq=int(row["in_seq"]))
+            continue
         else:
             continue
         changes.setdefault(int(row["market"]), {}).update(said, changed_seq=int(row["in_seq"]))
     return changes
 
 
+def _text(said: Any) -> str:
+    """What PostgreSQL can hold of a text that somebody else wrote."""
+    return str(said or "").replace("\x00", "")
+
+
 def _scopes(stretch: Stretch, rows: np.ndarray) -> Iterator[tuple[Any, ...]]:
     for row, (_, actor, _, payload) in zip(rows, stretch.controls, strict=True):
         if row["kind"] in (Kind.KILL, Kind.RELEASE):
             said = json.loads(payload) if payload else {}
-            reason = str(said.get("reason") or "").replace("\x00", "")
+            reason = _text(said.get("reason"))
             killed = bool(row["kind"] == Kind.KILL)
             # A global kill covers the whole shard, whatever number stands in its row.
             yield (
