@@ -199,6 +199,7 @@ INSTALLED_APPS = [
     "django_htmx",
     "polytraders",
     "polytraders.access",
+    "polytraders.console",
     # In the order of the operating loop.
     *(f"apps.{stage}" for stage in STAGES),
 ]

@@ -4,8 +4,11 @@ from typing import Any
 
 from django.urls import URLPattern, URLResolver, include, path
 
+from polytraders.console import routing
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("polytraders.access.urls")),
+    path("", include("polytraders.console.urls")),
 ]
 # Channels' stubs want a narrower type than Django's `path` gives back.
-websocket_urlpatterns: list[Any] = []
+websocket_urlpatterns: list[Any] = routing.websocket_urlpatterns

@@ -1,4 +1,4 @@
-"""The ledger's tables as Django reads them. Migrations make them; posting.py fills them; nothing changes a row."""
+"""The ledger's tables as Django reads them: the journal, which nothing changes, and positions, which can be made again."""
 
 from django.db import models
 
@@ -84,3 +84,28 @@ class Entry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.transfer}.{self.leg}"
+
+
+class PositionRecord(models.Model):
+    """A strategy's holding of one token: 1e-6 shares, micro-pUSD; realised is net of fees."""
+
+    pk = models.CompositePrimaryKey("shard", "market", "strategy", "outcome")
+    shard = models.SmallIntegerField()
+    market = models.IntegerField()
+    strategy = models.IntegerField()
+    outcome = models.SmallIntegerField()
+    size = models.BigIntegerField()
+    cost = models.BigIntegerField()
+    realised = models.BigIntegerField()
+    fees = models.BigIntegerField()
+    changed_ts = models.BigIntegerField()
+    changed_seq = models.BigIntegerField()
+
+    class Meta:
+        """Names and the index of what is held now."""
+
+        db_table = "ledger_position"
+        verbose_name = "position"
+        indexes = (
+            models.Index(fields=("strategy", "market"), name="ledger_position_held", condition=~models.Q(size=0)),
+        )

@@ -1,0 +1,200 @@
+"""What the live page shows, read from the database in a fixed number of queries, whatever its size."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from django.db.models import Count, Q, Sum
+
+from apps.monitoring.models import LoopRecord, ScopeRecord, StageRecord, StrategyRecord
+from apps.oms.models import OrderRecord
+from apps.registry.models import MarketRecord
+from apps.risk.models import DecisionRecord, MinuteRecord
+from polytraders.console import stages
+from polytraders.contracts.inputs import Scope
+from polytraders.contracts.orders import OrderStatus
+from polytraders.contracts.reason import Reason
+from polytraders.contracts.reasons import by_number
+
+STALE_NS: Final = 3_000_000_000
+"""The loop writes its row several times a second; older than this it is not to be believed."""
+PACKETS: Final = 20
+CODES: Final = 8
+HOUR_NS: Final = 3_600_000_000_000
+Clock = Callable[[], int]
+
+
+@dataclass(frozen=True)
+class StageLine:
+    """One stage: its counters, evaluations of the last hour that ended in it, and loop time since its last act."""
+
+    stage: stages.Stage
+    counts: tuple[tuple[str, int], ...]
+    ended: int
+    share: float
+    last_ts: int | None
+    age_ns: int | None
+
+
+@dataclass(frozen=True)
+class CodeLine:
+    """How many evaluations of the last hour ended with a code, and its part of all."""
+
+    reason: Reason
+    count: int
+    share: float
+
+
+@dataclass(frozen=True)
+class PacketLine:
+    """One decision with its names."""
+
+    row: DecisionRecord
+    market: str
+    strategy: str
+    reason: Reason
+    age_ns: int
+
+
+@dataclass(frozen=True)
+class Board:
+    """The page.
+
+    Attributes:
+        loop: Its own row; None = no loop has ever run on this database.
+        age_ns: Wall clock since that row was written.
+        killed: Words for each killed scope.
+        unknown_orders: Orders whose fate is not known.
+        markets: How many the registry has told.
+        stages: Eleven lines.
+        packets: The newest first.
+        codes: The most frequent first.
+        evaluations: Of the last hour.
+    """
+
+    loop: LoopRecord | None
+    age_ns: int
+    killed: tuple[str, ...]
+    unknown_orders: int
+    open_orders: int
+    markets: int
+    stages: tuple[StageLine, ...]
+    packets: tuple[PacketLine, ...]
+    codes: tuple[CodeLine, ...]
+    evaluations: int
+
+    @property
+    def state(self) -> str:
+        """One word: none, stale, killed, starting or running. The first that holds, the worst first."""
+        if self.loop is None:
+            return "none"
+        if self.age_ns > STALE_NS:
+            return "stale"
+        if self.is_killed:
+            return "killed"
+        return "running" if self.loop.state == "running" else self.loop.state
+
+    @property
+    def is_killed(self) -> bool:
+        """Whether everything is stopped: what the log says and what the loop says, either is enough."""
+        return "everything" in self.killed or bool(self.loop and self.loop.is_killed)
+
+    @property
+    def mode(self) -> str:
+        """PAPER where nobody has told anything else."""
+        return (self.loop.mode if self.loop else "paper").upper()
+
+    @property
+    def feed_state(self) -> str:
+        """up, silent, down, or none: the worst of all connections."""
+        found = {feed["state"] for feed in self.loop.feeds} if self.loop else set()
+        return next((state for state in ("down", "silent", "up") if state in found), "none")
+
+
+def read(shard: int = 0, *, now_ns: Clock = time.time_ns) -> Board:
+    """The board of a shard as it is now."""
+    loop = LoopRecord.objects.filter(shard=shard).first()
+    packets = list(DecisionRecord.objects.filter(shard=shard).order_by("-id")[:PACKETS])
+    newest = max(loop.loop_ts if loop else 0, packets[0].ts if packets else 0)
+    names = strategy_names(shard)
+    titles = market_titles(shard, {row.market for row in packets})
+    counted = (
+        MinuteRecord.objects.filter(shard=shard, minute_ts__gt=newest - HOUR_NS)
+        .values_list("code")
+        .annotate(total=Sum("count"))
+        .order_by("-total", "code")
+    )
+    codes = {int(code): int(total) for code, total in counted}
+    evaluations = sum(codes.values())
+    orders = OrderRecord.objects.filter(shard=shard, is_open=True).aggregate(
+        unknown=Count("id", filter=Q(status=OrderStatus.UNKNOWN_PENDING.value)), open=Count("id")
+    )
+    return Board(
+        loop=loop,
+        age_ns=max(0, now_ns() - loop.at_ns) if loop else 0,
+        killed=tuple(scope_words(row, names) for row in ScopeRecord.objects.filter(shard=shard, is_killed=True)),
+        unknown_orders=orders["unknown"],
+        open_orders=orders["open"],
+        markets=MarketRecord.objects.filter(shard=shard).count(),
+        stages=_stage_lines(shard, codes, evaluations, newest),
+        packets=tuple(
+            PacketLine(
+                row,
+                titles.get(row.market) or f"market {row.market}",
+                names.get(row.strategy) or f"strategy {row.strategy}",
+                by_number(row.code),
+                max(0, newest - row.ts),
+            )
+            for row in packets
+        ),
+        codes=tuple(
+            CodeLine(by_number(code), count, count / evaluations) for code, count in list(codes.items())[:CODES] if count
+        ),
+        evaluations=evaluations,
+    )
+
+
+def strategy_names(shard: int) -> dict[int, str]:
+    """Names by index; strategies are few."""
+    return dict(StrategyRecord.objects.filter(shard=shard).values_list("strategy", "name"))
+
+
+def market_titles(shard: int, markets: set[int]) -> dict[int, str]:
+    """Questions by index, or the venue's id where nobody has told one."""
+    found = MarketRecord.objects.filter(shard=shard, market__in=markets) if markets else []
+    return {row.market: str(row) for row in found}
+
+
+def scope_words(row: ScopeRecord, strategies: Mapping[int, str]) -> str:
+    """A killed scope in words."""
+    scope = Scope(row.scope)
+    if scope is Scope.GLOBAL:
+        return "everything"
+    if scope is Scope.STRATEGY:
+        return f"strategy {strategies.get(row.index) or row.index}"
+    return f"{scope.name.lower()} {row.index}"
+
+
+def _stage_lines(shard: int, codes: Mapping[int, int], evaluations: int, newest: int) -> tuple[StageLine, ...]:
+    rows = {(row.stage, row.what): row for row in StageRecord.objects.filter(shard=shard)}
+    ended = dict.fromkeys(range(1, 12), 0)
+    for code, count in codes.items():
+        ended[code // 100] += count
+    lines = []
+    for stage in stages.STAGES:
+        found = {what: rows.get((stage.number, what)) for what in stages.COUNTERS[stage.number]}
+        times = [row.last_ts for row in found.values() if row is not None and row.last_ts is not None]
+        last = max(times, default=None)
+        count = ended[stage.number]
+        lines.append(
+            StageLine(
+                stage,
+                tuple((what, row.count if row else 0) for what, row in found.items()),
+                count,
+                count / evaluations if evaluations else 0.0,
+                last,
+                None if last is None else max(0, newest - last),
+            )
+        )
+    return tuple(lines)

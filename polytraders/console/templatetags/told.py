@@ -1,0 +1,158 @@
+"""The one library that turns numbers, times and codes into what pages show."""
+
+import datetime as dt
+from typing import Final
+
+from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from polytraders import figures as f
+from polytraders.contracts.checks import BITS, CHECKS, MOST
+from polytraders.contracts.decision import RiskVote
+from polytraders.contracts.reason import Reason
+from polytraders.contracts.reasons import REASONS, by_number
+
+register = template.Library()
+
+SECOND_NS: Final = 1_000_000_000
+MINUTE_S: Final = 60
+HOUR_S: Final = 3_600
+DAY_S: Final = 86_400
+TENTHS_BELOW_S: Final = 10
+KNOWN: Final = {entry.code: entry for entry in REASONS}
+SHORT: Final = 64
+
+
+@register.filter
+def age(ns: int | None) -> str:
+    """How long ago, in one unit."""
+    if ns is None:
+        return "never"
+    seconds = ns / SECOND_NS
+    if seconds < TENTHS_BELOW_S:
+        return f"{seconds:.1f} s"
+    for unit, size in (("d", DAY_S), ("h", HOUR_S), ("min", MINUTE_S)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+@register.filter
+def clock(ns: int) -> str:
+    """Time of day, UTC, to the millisecond."""
+    whole = dt.datetime.fromtimestamp(ns // SECOND_NS, dt.UTC)
+    return f"{whole:%H:%M:%S}.{ns % SECOND_NS // 1_000_000:03}"
+
+
+utc = register.filter("utc", f.utc)
+price = register.filter("price", f.price)
+shares = register.filter("shares", f.shares)
+
+
+@register.filter
+def edge(nano: int | None) -> str:
+    """1e-9 per share with sign; a dash where it is not known."""
+    return "–" if nano is None else f.per_share(nano, sign=True)
+
+
+@register.filter
+def nano(value: int | None) -> str:
+    """1e-9 per share; a dash where it is not known."""
+    return "–" if value is None else f.per_share(value)
+
+
+@register.filter
+def chance(value: float | None) -> str:
+    """A probability; a dash where there is no opinion."""
+    return "–" if value is None else f"{value:.4f}"
+
+
+@register.filter
+def money(micros: int | None) -> str:
+    """Micro-pUSD with two decimals."""
+    return "–" if micros is None else f.shares(micros)
+
+
+@register.filter
+def count(value: int | None) -> str:
+    """A whole number with separators."""
+    return "–" if value is None else f"{value:,}"
+
+
+@register.filter
+def percent(part: float) -> str:
+    """A part of one."""
+    return f"{part * 100:.1f} %"
+
+
+@register.filter
+def width(part: float) -> str:
+    """A part of one as a length of 100; what there is can be seen."""
+    return f"{max(0.5, part * 100):.1f}"
+
+
+@register.filter
+def age_ms(ns: int) -> int:
+    """Whole milliseconds, for scripts."""
+    return ns // 1_000_000
+
+
+@register.filter
+def size_bytes(value: int) -> str:
+    """Mebibytes."""
+    return f"{value / 1_048_576:,.0f} MiB"
+
+
+@register.filter
+def plainly(text: str) -> str:
+    """Somebody else's text on one line of bearable length: nothing in it may turn the page round or break it."""
+    line = "".join(sign if sign.isprintable() else " " for sign in text)
+    return line if len(line) <= SHORT else line[: SHORT - 1] + "…"
+
+
+@register.filter
+def words(name: str) -> str:
+    """An identifier as words."""
+    return name.replace("_", " ")
+
+
+@register.simple_tag
+def reason(code: "str | int | Reason") -> SafeString:
+    """A code as a link to its page, with its meaning to hover over; one that this build does not know, as it is."""
+    entry = code if isinstance(code, Reason) else by_number(code) if isinstance(code, int) else KNOWN.get(code)
+    if entry is None:
+        return format_html('<span class="code">{}</span>', code)
+    return format_html(
+        '<a class="code {}" href="/reasons/{}/" title="{}">{}</a>', entry.severity, entry.code, entry.meaning, entry.code
+    )
+
+
+@register.simple_tag
+def reason_name(number: int) -> str:
+    """Only the code's name, where a link already stands."""
+    return by_number(number).code
+
+
+@register.filter
+def shifted(x: float) -> float:
+    """Left end of a mark of five units that has its middle at `x`."""
+    return max(0.0, min(995.0, x - 2.5))
+
+
+@register.simple_tag
+def figure(vote: RiskVote, which: str) -> str:
+    """Value, limit or distance of a vote in its unit."""
+    return f.fitted(getattr(vote, which), f.UNITS.get(vote.unit, f.COUNT), 14)
+
+
+@register.simple_tag
+def unit(vote: RiskVote) -> str:
+    """Short name of a vote's unit."""
+    return f.UNITS.get(vote.unit, f.COUNT).name
+
+
+@register.simple_tag
+def bound(vote: RiskVote) -> str:
+    """How value and limit compare."""
+    return "≤" if CHECKS[BITS[vote.check]].side == MOST else "≥"

@@ -1,0 +1,74 @@
+// The little that pages need beside htmx: the age that runs on, an answer to every frame, and the choice of a theme.
+"use strict";
+
+const STALE_MS = 3000;
+let told = null; // when the strip was last told, by this browser's clock, and how old it was then
+let reached = true;
+
+function words(ms) {
+  return ms < 10000 ? (ms / 1000).toFixed(1) + " s" : ms < 120000 ? Math.round(ms / 1000) + " s" : Math.round(ms / 60000) + " min";
+}
+
+function take() {
+  const strip = document.getElementById("strip");
+  const age = strip && strip.dataset.ageMs;
+  told = age === undefined ? null : { at: performance.now(), age: Number(age) };
+}
+
+function run() {
+  const strip = document.getElementById("strip");
+  if (!told || !strip) return;
+  const age = told.age + performance.now() - told.at;
+  const shown = document.getElementById("age");
+  if (shown) shown.textContent = words(age) + (reached ? "" : ", no connection");
+  document.body.classList.toggle("cut", age > STALE_MS || !reached);
+}
+
+function live() {
+  take();
+  setInterval(run, 200);
+  let focused = "";
+  document.body.addEventListener("htmx:wsBeforeMessage", (event) => {
+    focused = document.activeElement ? document.activeElement.id : "";
+    if (!document.querySelector("dialog[open]")) return;
+    // Nothing moves under an open dialog; the whole page is asked for again a little later.
+    event.preventDefault();
+    setTimeout(() => event.detail.socketWrapper.sendImmediately("not shown"), 1000);
+  });
+  document.body.addEventListener("htmx:wsAfterMessage", (event) => {
+    reached = true;
+    take();
+    run();
+    const again = focused && document.getElementById(focused);
+    if (again && document.activeElement !== again) again.focus({ preventScroll: true });
+    event.detail.socketWrapper.sendImmediately("taken");
+  });
+  document.body.addEventListener("htmx:wsClose", (event) => {
+    reached = false;
+    const code = event.detail.event.code;
+    if (code === 4401) location.reload();
+    // htmx itself comes back after the codes of a broken line; the others are ours and a server's goodbye.
+    else if (![1006, 1011, 1012, 1013].includes(code)) setTimeout(() => event.detail.socketWrapper.reconnect(), 1000);
+  });
+}
+
+function theme() {
+  const button = document.getElementById("theme");
+  const root = document.documentElement;
+  try {
+    const chosen = localStorage.getItem("theme");
+    if (chosen) root.dataset.theme = chosen;
+  } catch (_) {
+    return;
+  }
+  if (!button) return;
+  button.hidden = false;
+  button.addEventListener("click", () => {
+    const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+    root.dataset.theme = dark ? "light" : "dark";
+    localStorage.setItem("theme", root.dataset.theme);
+  });
+}
+
+theme();
+if (document.body.classList.contains("live")) live();
