@@ -14,8 +14,8 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
 
-@worker_ready.connect  # type: ignore[untyped-decorator]
-@beat_init.connect  # type: ignore[untyped-decorator]
+@worker_ready.connect
+@beat_init.connect
 def tell_ready(**_signal: Any) -> None:
     """Write the file that the supervisor or a health check waits for."""
     path = os.environ.get("POLYTRADERS_READY_FILE")

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-import subprocess
+import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +10,8 @@ from typing import Final
 
 import psycopg
 from psycopg import sql
+
+from polytraders.supervisor.spawn import spawn
 
 PROJECT: Final = Path(__file__).resolve().parents[2]
 MARK: Final = "migrations "
@@ -44,7 +46,8 @@ def migrate(environ: Mapping[str, str]) -> int:
         sys.stdout.write("nothing has changed\n")
         return 0
     command = [sys.executable, "manage.py", "migrate", "--database", "owner", "--no-input"]
-    code = subprocess.run(command, cwd=PROJECT, env=dict(environ), check=False).returncode  # noqa: S603 - our own
+    with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as output:
+        code = spawn(command, death=signal.SIGTERM, environ=environ, folder=PROJECT, output=output).wait()
     if code == 0:
         with psycopg.connect(url, autocommit=True) as connection:
             name = sql.Identifier(connection.info.dbname)

@@ -8,15 +8,14 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Final
 
+from polytraders.supervisor.healthy import healthy
 from polytraders.supervisor.spawn import spawn
 
 PYTHON: Final = sys.executable
 POLL_S: Final = 0.05
-PROBE_S_MAX: Final = 2.0
 
 Launch = Callable[[int], subprocess.Popen[bytes]]
 """Starts the process with its output going to a descriptor."""
@@ -71,7 +70,12 @@ async def exited(process: subprocess.Popen[bytes]) -> int:
         return process.wait()
     loop = asyncio.get_running_loop()
     ended = loop.create_future()
-    loop.add_reader(descriptor, lambda: ended.done() or ended.set_result(None))
+
+    def tell() -> None:
+        if not ended.done():
+            ended.set_result(None)
+
+    loop.add_reader(descriptor, tell)
     try:
         await ended
     finally:
@@ -97,18 +101,8 @@ def file_there(path: Path) -> Callable[[], Awaitable[None]]:
 def answers_http(port: int, path: str) -> Callable[[], Awaitable[None]]:
     """Ready when something on this loopback port answers a GET with anything but a failure of its own."""
 
-    def ask() -> bool:
-        connection = HTTPConnection("127.0.0.1", port, timeout=PROBE_S_MAX)
-        try:
-            connection.request("GET", path)
-            return connection.getresponse().status < 500
-        except (OSError, HTTPException):
-            return False
-        finally:
-            connection.close()
-
     async def wait() -> None:
-        while not await asyncio.to_thread(ask):
+        while not await asyncio.to_thread(healthy, ("http", str(port), path)):
             await asyncio.sleep(POLL_S)
 
     return wait

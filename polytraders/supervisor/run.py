@@ -6,7 +6,7 @@ import signal
 import subprocess
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Final, Literal
 
@@ -67,11 +67,11 @@ class Supervisor:
         self._stopping = asyncio.Event()
         self._signals = 0
 
-    async def run(self, when_ready: Callable[[], None] = lambda: None) -> None:
+    async def run(self, when_ready: Callable[[], Awaitable[None]] | None = None) -> None:
         """Run until SIGINT or SIGTERM; returns when everything has ended.
 
         Args:
-            when_ready: Called once, in a thread, when all services are ready for the first time.
+            when_ready: Awaited once, when all services are ready for the first time.
 
         Raises:
             StartError: A step failed. Everything has ended.
@@ -107,10 +107,11 @@ class Supervisor:
                 self._signal(state, signal.SIGKILL)
         self._stopping.set()
 
-    async def _tell_ready(self, when_ready: Callable[[], None]) -> None:
+    async def _tell_ready(self, when_ready: Callable[[], Awaitable[None]] | None) -> None:
         for service in self._services:
             await self._states[service.name].was_up.wait()
-        await asyncio.to_thread(when_ready)
+        if when_ready is not None:
+            await when_ready()
 
     # --- one service -------------------------------------------------------------------------------------------------
 

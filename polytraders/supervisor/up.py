@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-import subprocess
+import signal
 
 from polytraders.supervisor.binaries import ServerMissingError
 from polytraders.supervisor.migrations import PROJECT
@@ -10,16 +10,15 @@ from polytraders.supervisor.output import Output
 from polytraders.supervisor.place import Place, TakenError
 from polytraders.supervisor.plan import Options, Plan, PlanError
 from polytraders.supervisor.postgres import PostgresError
-from polytraders.supervisor.process import PYTHON
+from polytraders.supervisor.process import PYTHON, exited
 from polytraders.supervisor.run import GaveUpError, StartError, Supervisor
-from polytraders.supervisor.spawn import SpawnError
+from polytraders.supervisor.spawn import SpawnError, spawn
 from polytraders.supervisor.valkey import ValkeyError
 
 OK, GAVE_UP, CANNOT_START = 0, 1, 2
 REFUSALS = (
     TakenError, PlanError, ServerMissingError, PostgresError, ValkeyError, SpawnError, StartError, PermissionError,
 )  # fmt: skip
-LINK_S_MAX = 60.0
 
 
 def up(options: Options) -> int:
@@ -50,23 +49,33 @@ def _run(place: Place, options: Options, output: Output) -> int:
     plan = Plan(options)
     output.say(f"starting in {options.home}; logs in its folder log/")
 
-    def when_ready() -> None:
+    async def when_ready() -> None:
         place.tell(plan.addresses(owner=True), plan.web_url)
         output.say(f"ready: {plan.web_url}")
         if "web" not in options.without:
-            _tell_setup_link(plan, output)
+            await _tell_setup_link(plan, output)
 
     asyncio.run(Supervisor(plan.services(), output).run(when_ready))
     return OK
 
 
-def _tell_setup_link(plan: Plan, output: Output) -> None:
-    made = subprocess.run(  # noqa: S603 - our own command, no shell
-        [PYTHON, "manage.py", "setup_link"], cwd=PROJECT, env=plan.environ("setup_link"), capture_output=True,
-        text=True, timeout=LINK_S_MAX, check=False,
-    )  # fmt: skip
-    if made.returncode != 0:
-        output.say(f"no set-up link could be made: {made.stderr.strip().rpartition(chr(10))[2]}")
-    elif made.stdout.strip():
-        output.secret("nobody can log in yet. Open this within 15 minutes to make the first account; it works once:")
-        output.secret(f"    {plan.web_url}{made.stdout.strip()}")
+async def _tell_setup_link(plan: Plan, output: Output) -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(reading, encoding="utf-8") as answer:
+        command = [PYTHON, "manage.py", "setup_link"]
+        environ = plan.environ("setup_link")
+        try:
+            process = spawn(command, death=signal.SIGKILL, environ=environ, folder=PROJECT, output=writing)
+        finally:
+            os.close(writing)
+        code = await exited(process)
+        # It is a line or two, which a pipe holds, so nobody has to read while it is written.
+        lines = answer.read().splitlines()
+    if code != 0:
+        output.say(f"no set-up link could be made: {lines[-1] if lines else code}")
+    for line in lines if code == 0 else ():
+        if line.startswith("/setup/"):
+            output.secret(
+                "nobody can log in yet. Open this within 15 minutes to make the first account; it works once:"
+            )
+            output.secret(f"    {plan.web_url}{line}")

@@ -74,7 +74,7 @@ def main() -> int:
     output = Output(folder / "log")
     supervisor = Supervisor([service(folder, told) for told in children], output)
     try:
-        asyncio.run(supervisor.run(lambda: output.say("everything is ready")))
+        asyncio.run(supervisor.run())
     except GaveUpError:
         return 1
     except StartError:
