@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+import numpy as np
 import psycopg
 
 from apps.eventlog.segments import RawSegment, cut, raw_folder
@@ -22,23 +23,27 @@ from apps.eventlog.store import Writer
 from apps.replay.runner import Kernel
 from polytraders import config, fence
 from polytraders.contracts import state as s
+from polytraders.contracts.inputs import Fact
 from polytraders.contracts.reasons import number
 from polytraders.crashpoints import reach
 from polytraders.journal import Journal
+from polytraders.metrics import LoopMetrics
 from polytraders.quarantine import Quarantine
 from polytraders.sequencing import Sequencer
 from polytraders.shard import opening, restoring, snapshots
 from polytraders.shard.care import Care
 from polytraders.shard.clock import Clock
 from polytraders.shard.commands import Desk
-from polytraders.shard.committing import Committer, Projection
+from polytraders.shard.committing import Committer
 from polytraders.shard.directory import REFERENCES, Directory
 from polytraders.shard.intake import LOOP, Intake
 from polytraders.shard.keeping import Keeper
+from polytraders.shard.meter import Meter
 from polytraders.shard.process import ShardLoop
+from polytraders.shard.telling import Teller
 from polytraders.shard.watching import InboxWatcher
+from polytraders.venues.addresses import Addresses
 from polytraders.venues.asking import Asker, open_client
-from polytraders.venues.binance.feed import URL as BINANCE_URL
 from polytraders.venues.binance.feed import ReferenceFeed
 from polytraders.venues.binance.wire import Decoder as ReferenceDecoder
 from polytraders.venues.polymarket import catalogue
@@ -48,9 +53,6 @@ from polytraders.venues.streaming import FeedEvent, Frame, Lost
 
 log = logging.getLogger(__name__)
 
-GAMMA_URL: Final = "https://gamma-api.polymarket.com"
-MARKET_URL: Final = "wss://ws-subscriptions-clob.polymarket.com/ws/market"
-CLOB_URL: Final = "https://clob.polymarket.com"
 SYMBOLS: Final = {"BTCUSDT": 0}
 MARKET_CONNECTIONS: Final = 7
 REFERENCE_CONNECTION: Final = MARKET_CONNECTIONS
@@ -58,33 +60,6 @@ CAPACITY: Final = 2_048
 CLUSTERS: Final = 64
 CAPITAL: Final = 10_000_000_000
 RESTART_GAP: Final = "INTEL_BOOK_GAP"
-
-
-class Addresses(NamedTuple):
-    """Where the outside world is.
-
-    Attributes:
-        market: WebSocket of the market channel.
-        reference: Base of the reference stream.
-        gamma: Base of the catalogue.
-        clob: Base of the books and the venue's clock.
-    """
-
-    market: str
-    reference: str
-    gamma: str
-    clob: str
-
-    @classmethod
-    def polymarket(cls) -> "Addresses":
-        """The real ones."""
-        return cls(MARKET_URL, BINANCE_URL, GAMMA_URL, CLOB_URL)
-
-    @classmethod
-    def simulator(cls, url: str) -> "Addresses":
-        """All of them on the simulated exchange at `url`, http://127.0.0.1:port."""
-        socket = url.replace("http", "ws", 1)
-        return cls(f"{socket}/ws/market", socket, url, url)
 
 
 class Setup(NamedTuple):
@@ -100,7 +75,6 @@ class Setup(NamedTuple):
         strategies: Templates, by name or path, in the order of their indices.
         limits: Portfolio limits of a new log.
         capital: Of a new log, micro-pUSD.
-        project: Brings the droppable tables up to date.
         seed: Spreads reconnections.
     """
 
@@ -113,17 +87,15 @@ class Setup(NamedTuple):
     strategies: tuple[Path, ...]
     limits: Path = config.LIMITS_FILE
     capital: int = CAPITAL
-    project: Projection = lambda cursor, ready: None
     seed: int = 0
 
 
-def setup_from(environ: Mapping[str, Any], shard: int, project: Projection) -> Setup:
+def setup_from(environ: Mapping[str, Any], shard: int) -> Setup:
     """What the settings say.
 
     Args:
         environ: DATABASE_URL, HOME, VENUE, SPEED, SEED, SIMULATOR_URL, STRATEGIES as `polytraders/settings.py` has them.
         shard: Number of the shard.
-        project: Brings the droppable tables up to date.
 
     Raises:
         config.ConfigError: Something that is needed is missing.
@@ -143,7 +115,6 @@ def setup_from(environ: Mapping[str, Any], shard: int, project: Projection) -> S
         is_simulated=simulated,
         speed=environ["SPEED"],
         strategies=tuple(Path(name) for name in environ["STRATEGIES"]),
-        project=project,
         seed=environ["SEED"],
     )
 
@@ -154,7 +125,6 @@ class Shard:
     def __init__(self, setup: Setup) -> None:
         """Open nothing yet."""
         self.setup = setup
-        self.loop: ShardLoop | None = None
 
     async def run(self, stop: asyncio.Event, ready: Callable[[ShardLoop], None] = lambda loop: None) -> None:
         """Hold the shard until `stop` is set.
@@ -190,11 +160,7 @@ class Shard:
         with psycopg.connect(setup.dsn, autocommit=True) as conn:
             parts = await asyncio.to_thread(open_parts, setup, writer, conn, clock)
         watcher: InboxWatcher
-        loop = ShardLoop(
-            parts.drive, parts.intake, parts.directory, parts.committer, clock, parts.fence, parts.keeper,
-            committed=lambda ids: watcher.forget(ids),
-        )  # fmt: skip
-        self.loop = loop
+        loop = shard_loop(parts, clock, committed=lambda ids: watcher.forget(ids))
         here = asyncio.get_running_loop()
         watcher = InboxWatcher(setup.dsn, setup.shard, lambda row: _soon(here, partial(loop.command, row)))
         market = MarketFeed(
@@ -227,6 +193,16 @@ class Parts(NamedTuple):
     committer: Committer
     fence: fence.Fence
     keeper: Keeper
+    meter: Meter
+    teller: Teller
+
+
+def shard_loop(parts: Parts, clock: Clock, committed: Callable[[list[int]], None]) -> ShardLoop:
+    """The loop over what has been opened."""
+    return ShardLoop(
+        parts.drive, parts.intake, parts.directory, parts.committer, clock, parts.fence, parts.keeper, parts.meter,
+        committed=committed, told=parts.teller.look,
+    )  # fmt: skip
 
 
 def open_parts(setup: Setup, writer: Writer, conn: psycopg.Connection[Any], clock: Clock) -> Parts:
@@ -268,9 +244,21 @@ def open_parts(setup: Setup, writer: Writer, conn: psycopg.Connection[Any], cloc
         intake.rows(opening.gap_rows(MARKET_CONNECTIONS, number(RESTART_GAP)), now, LOOP)
         log.info("restored input %d, folded %d from %d", head.seq, restored.folded, restored.from_seq)
     raw = _raw_segment(setup, writer, conn)
-    committer = Committer(writer, raw, journal, setup.project, epoch_seq)
+    meter = Meter(LoopMetrics(version="", build_hash=build.hex()[:12]))
+    teller = Teller(
+        state, directory, writer, meter, build=build, venue=venue, speed=setup.speed, epoch_seq=epoch_seq,
+        connections=lambda: _connections(state),
+    )  # fmt: skip
+    committer = Committer(writer, raw, journal, teller.project, epoch_seq)
     keeper = Keeper(setup.dsn, setup.home, setup.shard, build, in_seq=head.seq, now=now)
-    return Parts(restored.drive, intake, directory, committer, guard, keeper)
+    return Parts(restored.drive, intake, directory, committer, guard, keeper, meter, teller)
+
+
+def _connections(state: s.State) -> dict[int, str]:
+    """Connections that carry a market, by number."""
+    markets = state.markets
+    carried = np.unique(markets["connection"][(markets["known"] >> Fact.CONNECTION & 1) == 1]).tolist()
+    return {number: f"market {number}" for number in carried} or {0: "market 0"}
 
 
 def _fence(home: Path, *, is_new: bool) -> fence.Fence:

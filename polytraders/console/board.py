@@ -149,7 +149,9 @@ def read(shard: int = 0, *, now_ns: Clock = time.time_ns) -> Board:
             for row in packets
         ),
         codes=tuple(
-            CodeLine(by_number(code), count, count / evaluations) for code, count in list(codes.items())[:CODES] if count
+            CodeLine(by_number(code), count, count / evaluations)
+            for code, count in list(codes.items())[:CODES]
+            if count
         ),
         evaluations=evaluations,
     )

@@ -12,7 +12,7 @@ from polytraders.config import Row
 from polytraders.contracts import state as s
 from polytraders.contracts.inputs import NANO, Fact, Flag, Kind, MarketStatus
 from polytraders.naming import Names
-from polytraders.venues.polymarket.listing import Listing
+from polytraders.venues.polymarket.listing import Listing, facts_of
 from polytraders.venues.polymarket.wire import Decoder
 
 VENUES: Final = ("polymarket",)
@@ -235,32 +235,10 @@ class Directory:
         return rows
 
     def _facts(self, listing: Listing, now: int) -> dict[Fact, int]:
-        facts = {
-            Fact.VENUE: 0,
-            Fact.MIN_SIZE: listing.min_size,
-            Fact.FEE_RATE: listing.fee_rate,
-            Fact.FEE_EXPONENT: listing.fee_exponent,
-            Fact.FEE_TAKER_ONLY: int(listing.fee_taker_only),
-            Fact.TAKER_DELAY_MS: listing.taker_delay_ms,
-            Fact.CLOSE_TS: listing.close_ts,
-            Fact.CLUSTER: self._clusters.index(listing.cluster),
-            Fact.NEG_RISK: int(listing.neg_risk),
-            Fact.STATUS: int(_status(listing)),
-            Fact.ALLOWED: 1,
-            Fact.GAP_P999_MS: listing.gap_p999_ms or 0,
-            Fact.REFERENCE: REFERENCES.index(listing.reference) if listing.reference else s.NONE,
-        }
-        if listing.strike is not None:
-            facts[Fact.STRIKE] = listing.strike
-        facts[Fact.SYNCED_TS] = now
-        return facts
-
-
-def _status(listing: Listing) -> MarketStatus:
-    """How far its life has come; only what is open may be increased."""
-    if listing.closed:
-        return MarketStatus.RESOLVING
-    return MarketStatus.OPEN if listing.active and listing.accepting_orders else MarketStatus.PAUSED
+        reference = REFERENCES.index(listing.reference) if listing.reference else s.NONE
+        cluster = self._clusters.index(listing.cluster)
+        # Last, because it is told again when it is old, or with whatever else is told.
+        return {**facts_of(listing), Fact.CLUSTER: cluster, Fact.REFERENCE: reference, Fact.SYNCED_TS: now}
 
 
 def _identity(index: int, listing: Listing) -> bytes:

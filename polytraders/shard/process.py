@@ -29,7 +29,7 @@ from polytraders.shard.directory import Directory
 from polytraders.shard.intake import Arrival, Intake
 from polytraders.shard.meter import Meter
 from polytraders.shard.money import sums
-from polytraders.shard.pending import Pending
+from polytraders.shard.pending import Pending, Ready
 from polytraders.shard.stepping import step
 
 log = logging.getLogger(__name__)
@@ -74,7 +74,9 @@ class ShardLoop:
         clock: Clock,
         fence: Fence,
         checkpointer: Checkpointer,
+        meter: Meter,
         committed: Callable[[list[int]], None],
+        told: Callable[[Ready], None],
     ) -> None:
         """Put the parts together.
 
@@ -86,9 +88,11 @@ class ShardLoop:
             clock: Receive time.
             fence: The kill fence.
             checkpointer: Keeps copies of the state.
+            meter: Told how long things take.
             committed: Told the inbox rows of each block once they are committed.
+            told: Told of each block before it is handed over, in this thread, where the state may be looked at.
         """
-        self.meter = Meter()
+        self.meter = meter
         self._drive = drive
         self._intake = intake
         self._directory = directory
@@ -97,8 +101,10 @@ class ShardLoop:
         self._fence = fence
         self._checkpointer = checkpointer
         self._committed = committed
+        self._told = told
         self._arrivals: deque[Arrival] = deque()
         self._arrived = asyncio.Event()
+        self._arrived_ns = 0
         self._pending = Pending()
         self._pool = ThreadPoolExecutor(1, "committer")
         self._commit: asyncio.Future[Committed] | None = None
@@ -110,6 +116,8 @@ class ShardLoop:
 
     def arrive(self, arrival: Arrival) -> None:
         """Something has arrived; it is numbered in the order of these calls."""
+        if not self._arrivals:
+            self._arrived_ns = time.monotonic_ns()
         self._arrivals.append(arrival)
         self._arrived.set()
 
@@ -181,9 +189,8 @@ class ShardLoop:
 
     def _turn(self) -> None:
         """One round: the fence, what has arrived, time itself; then step and hand over."""
-        began = time.perf_counter()
         now = self._clock()
-        waiting = len(self._arrivals)
+        waiting, arrived_ns = len(self._arrivals), self._arrived_ns
         if waiting > WAITING_MAX:
             raise Overrun(f"{waiting} arrivals wait")
         self._look_at_fence(now)
@@ -196,7 +203,8 @@ class ShardLoop:
             stepped = step(self._drive, taken.inputs)
             reach("stepped")
             self._pending.add(taken.inputs, taken.controls, stepped, taken.raws, taken.inbox_ids, time.monotonic_ns())
-            self.meter.stepped(taken.inputs, stepped, time.perf_counter() - began, waiting, now)
+            decided_s = (time.monotonic_ns() - arrived_ns) / 1e9 if waiting else None
+            self.meter.stepped(taken.inputs, waiting, decided_s)
         self._settle()
         self._hand_over()
 
@@ -237,6 +245,7 @@ class ShardLoop:
             return
         ready = pending.take(time.monotonic_ns())
         money = sums(self._drive.state, self._directory.names) if ready.moved else None
+        self._told(ready)
         reach("handed over")
         inbox_ids = ready.inbox_ids
         in_seq, now = int(ready.inputs["in_seq"][-1]), int(ready.inputs["recv_ts"][-1])

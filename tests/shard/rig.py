@@ -15,10 +15,10 @@ import psycopg
 from apps.eventlog import inbox
 from apps.eventlog.store import Head, Writer
 from polytraders.shard.clock import Clock
-from polytraders.shard.process import ShardLoop
 from polytraders.venues.polymarket.listing import Listing
 from polytraders.venues.simulator import capture
-from polytraders.wiring import Addresses, Parts, Setup, open_parts
+from polytraders.venues.addresses import Addresses
+from polytraders.wiring import Parts, Setup, open_parts, shard_loop
 from tests.sessions import strategies
 
 SEED = 11
@@ -56,25 +56,20 @@ def frames(count: int, seed: int = SEED) -> list[tuple[int, bytes]]:
 class Rig(AbstractContextManager["Rig"]):
     """One run of a shard over a database."""
 
-    def __init__(self, dsn: str, home: Path, *, start: int | None = None, project: Any = None) -> None:
+    def __init__(self, dsn: str, home: Path, *, start: int | None = None) -> None:
         """Open the shard, which may have a log already."""
         self.dsn = dsn
         self.home = home
         folder = home / "strategies"
         folder.mkdir(parents=True, exist_ok=True)
         self.setup = Setup(dsn, home, 0, NOWHERE, True, 1, strategies(folder))
-        if project is not None:
-            self.setup = self.setup._replace(project=project)
         self.writer = Writer.open(dsn, 0, home)
         clock = Clock(frames(1)[0][0] if start is None else start)
         with psycopg.connect(dsn, autocommit=True) as conn:
             self.parts: Parts = open_parts(self.setup, self.writer, conn, clock)
         self.done: list[int] = []
         self.handed: set[int] = set()
-        self.loop = ShardLoop(
-            self.parts.drive, self.parts.intake, self.parts.directory, self.parts.committer, clock, self.parts.fence,
-            self.parts.keeper, committed=self.done.extend,
-        )  # fmt: skip
+        self.loop = shard_loop(self.parts, clock, committed=self.done.extend)
 
     @property
     def head(self) -> Head:

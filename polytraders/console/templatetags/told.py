@@ -124,7 +124,11 @@ def reason(code: "str | int | Reason") -> SafeString:
     if entry is None:
         return format_html('<span class="code">{}</span>', code)
     return format_html(
-        '<a class="code {}" href="/reasons/{}/" title="{}">{}</a>', entry.severity, entry.code, entry.meaning, entry.code
+        '<a class="code {}" href="/reasons/{}/" title="{}">{}</a>',
+        entry.severity,
+        entry.code,
+        entry.meaning,
+        entry.code,
     )
 
 

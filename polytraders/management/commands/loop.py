@@ -33,7 +33,7 @@ class Command(BaseCommand):
 
         shard = options["shard"]
         try:
-            setup = setup_from({name: getattr(settings, name) for name in SETTINGS}, shard, project)
+            setup = setup_from({name: getattr(settings, name) for name in SETTINGS}, shard)
             LoopWorker(shard, partial(Shard.run, Shard(setup)), get_channel_layer()).run()  # type: ignore[no-untyped-call]
         except Exception as error:
             code = code_of(error)
@@ -53,7 +53,3 @@ def code_of(error: BaseException) -> str | None:
         return next((code for code in found if code is not None), None)
     code = getattr(error, "code", None)
     return code if isinstance(code, str) else None
-
-
-def project(cursor: Any, ready: Any) -> None:
-    """Bring the droppable tables up to date."""

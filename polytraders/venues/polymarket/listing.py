@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from msgspec import Struct
 
-from polytraders.contracts.inputs import SIZE_MAX
+from polytraders.contracts.inputs import SIZE_MAX, Fact, MarketStatus
 from polytraders.venues.polymarket.gamma import (
     ClobMarket,
     GammaMarket,
@@ -358,3 +358,28 @@ def _cluster(gamma: GammaMarket, neg_risk: bool, window: _Window | None) -> str:
     named = f"event-{event.id}" if event is not None and event.id is not None else None
     category = gamma.category or (event.category if event else None)
     return (series or (category or "").strip().lower() or named or UNCLASSIFIED)[:NAME_MAX]
+
+
+def status_of(listing: Listing) -> MarketStatus:
+    """How far its life has come; only what is open may be increased."""
+    if listing.closed:
+        return MarketStatus.RESOLVING
+    return MarketStatus.OPEN if listing.active and listing.accepting_orders else MarketStatus.PAUSED
+
+
+def facts_of(listing: Listing) -> dict[Fact, int]:
+    """The facts of a listing that are numbers of their own; cluster, reference and connection are a shard's indices."""
+    facts = {
+        Fact.VENUE: 0,
+        Fact.MIN_SIZE: listing.min_size,
+        Fact.FEE_RATE: listing.fee_rate,
+        Fact.FEE_EXPONENT: listing.fee_exponent,
+        Fact.FEE_TAKER_ONLY: int(listing.fee_taker_only),
+        Fact.TAKER_DELAY_MS: listing.taker_delay_ms,
+        Fact.CLOSE_TS: listing.close_ts,
+        Fact.NEG_RISK: int(listing.neg_risk),
+        Fact.STATUS: int(status_of(listing)),
+        Fact.ALLOWED: 1,
+        Fact.GAP_P999_MS: listing.gap_p999_ms or 0,
+    }
+    return facts | ({Fact.STRIKE: listing.strike} if listing.strike is not None else {})

@@ -1,0 +1,153 @@
+"""What the loop process tells others with each block: projections, its own row, and a hint that there is news."""
+
+import os
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+import psycopg
+
+from apps.eventlog.core.chain import chain_head
+from apps.eventlog.store import Writer
+from apps.monitoring import projecting, status
+from polytraders.contracts import state as s
+from polytraders.contracts.inputs import NANO, MarketStatus, Scope
+from polytraders.contracts.stretch import Stretch
+from polytraders.shard.directory import Directory
+from polytraders.shard.meter import Meter
+from polytraders.shard.pending import Ready
+
+STATUS_S: Final = 0.2
+"""The loop's own row is written at most so often."""
+SILENT_NS: Final = 10 * NANO
+BOOK_STATES: Final = {s.BOOK_OK: "ok", s.BOOK_NONE: "none", s.BOOK_RESYNC: "resync"}
+
+
+class Teller:
+    """Projections and status of one shard."""
+
+    def __init__(
+        self,
+        state: s.State,
+        directory: Directory,
+        writer: Writer,
+        meter: Meter,
+        *,
+        build: bytes,
+        venue: str,
+        speed: int,
+        epoch_seq: int,
+        connections: Callable[[], dict[int, str]],
+    ) -> None:
+        """Tell of `state`.
+
+        Args:
+            state: The loop's, looked at between two rounds only.
+            directory: Names.
+            writer: Knows the heads.
+            meter: Knows the delays.
+            build: Build hash.
+            venue: simulator or polymarket.
+            speed: Of loop time.
+            epoch_seq: Input that opened the epoch.
+            connections: Names of the connections that are meant to be open, by number.
+        """
+        self._state = state
+        self._directory = directory
+        self._writer = writer
+        self._meter = meter
+        self._build = build
+        self._venue = venue
+        self._speed = speed
+        self._epoch_seq = epoch_seq
+        self._connections = connections
+        self._next_s = 0.0
+        self._status: status.Status | None = None
+        meter.metrics.build.labels("", build.hex()[:12]).set(1)
+
+    def look(self, ready: Ready) -> None:
+        """In the loop's thread: what of the state is to be told with this block."""
+        self._meter.metrics.said(ready.outs, list(self._directory.names.strategies), self._venue)
+        now = time.monotonic()
+        if now >= self._next_s:
+            self._next_s = now + STATUS_S
+            self._status = self._read(ready)
+
+    def project(self, cursor: psycopg.Cursor[Any], ready: Ready) -> None:
+        """In the committer's thread, within the block's transaction."""
+        last = int(ready.inputs["in_seq"][-1])
+        shard = self._writer.head.shard
+        controls = [(control.row, control.actor, control.key, control.payload) for control in ready.controls]
+        stretch = Stretch(shard, last, len(ready.inputs), controls, ready.outs, ready.details)
+        projecting.apply(cursor, stretch)
+        told, self._status = self._status, None
+        if told is not None:
+            head = self._writer.head
+            heads = (
+                head.inputs.link.hex(),
+                head.outputs.link.hex(),
+                chain_head(head.inputs.link, head.outputs.link).hex(),
+            )
+            status.write(cursor, told._replace(input_head=heads[0], output_head=heads[1], chain_head=heads[2]))
+
+    def _read(self, ready: Ready) -> status.Status:
+        portfolio = self._state.portfolio[0]
+        meter = self._meter
+        markets = self._state.markets[: len(self._directory.names.markets)]
+        live = markets["status"] < MarketStatus.RESOLVING
+        books = Counter(markets["state"][live].tolist())
+        rss = meter.rss_bytes()
+        meter.metrics.rss.set(rss)
+        told = {BOOK_STATES[state]: books.get(state, 0) for state in BOOK_STATES}
+        for name, count in told.items():
+            meter.metrics.book_state.labels("", name).set(count)
+        self._tell_kills()
+        return status.Status(
+            shard=self._writer.head.shard,
+            at_ns=time.time_ns(),
+            state="running",
+            mode="paper",
+            venue=self._venue,
+            speed=float(self._speed),
+            pid=os.getpid(),
+            build_hash=self._build.hex(),
+            epoch_seq=self._epoch_seq,
+            in_seq=int(ready.inputs["in_seq"][-1]),
+            loop_ts=int(ready.inputs["recv_ts"][-1]),
+            lag_ms=round(1_000 * (meter.commit_s[-1] if meter.commit_s else 0.0)),
+            input_head="",
+            output_head="",
+            chain_head="",
+            rss_bytes=rss,
+            is_killed=bool(portfolio["killed"]),
+            queues={"frames": meter.waiting, "inbox": len(ready.inbox_ids), "commits": 1},
+            books=told,
+            feeds=self._feeds(int(portfolio["now"])),
+            money={
+                name: int(portfolio[name]) for name in ("cash", "reserved", "equity", "realised", "fees", "deposited")
+            },
+            metrics=meter.metrics.text(),
+        )
+
+    def _feeds(self, now: int) -> list[status.Feed]:
+        made = []
+        for number, name in sorted(self._connections().items()):
+            alive = int(self._state.connections["alive_ts"][number])
+            age = now - alive if alive else now
+            state = "down" if not alive else "silent" if age > SILENT_NS else "up"
+            made.append(status.Feed(name, number, state, min(age // 1_000_000, 10**12)))
+            self._meter.metrics.feed_age.labels(self._venue, name).set(age / NANO)
+        return made
+
+    def _tell_kills(self) -> None:
+        kills = {
+            Scope.GLOBAL: int(self._state.portfolio["killed"][0]),
+            Scope.VENUE: int(np.count_nonzero(self._state.venues["killed"])),
+            Scope.CLUSTER: int(np.count_nonzero(self._state.clusters["killed"])),
+            Scope.MARKET: int(np.count_nonzero(self._state.markets["killed"])),
+            Scope.STRATEGY: int(np.count_nonzero(self._state.strategies["killed"])),
+        }
+        for scope, count in kills.items():
+            self._meter.metrics.kill_state.labels(scope.name.lower()).set(count)
