@@ -113,7 +113,8 @@ def logging_config(process: str = "", *, stream: TextIO | None = None, level: st
         "formatters": {"line": formatter},
         "handlers": {"stderr": handler | ({} if stream is None else {"stream": stream})},
         "root": {"handlers": ["stderr"], "level": level},
-        "loggers": {"django.server": {"level": "WARNING"}},
+        # What a library says about each request of its own is nobody's news.
+        "loggers": {name: {"level": "WARNING"} for name in ("django.server", "httpx", "celery.worker.strategy")},
     }
 
 

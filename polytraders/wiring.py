@@ -100,19 +100,18 @@ def setup_from(environ: Mapping[str, Any], shard: int) -> Setup:
     Raises:
         config.ConfigError: Something that is needed is missing.
     """
-    simulated = environ["VENUE"] == "simulator"
-    for name, needed in (("DATABASE_URL", True), ("SIMULATOR_URL", simulated)):
-        if needed and not environ[name]:
-            raise config.ConfigError(
-                f"{name.replace('SIM', 'POLYTRADERS_SIM')} is not set: start with `polytraders up`"
-            )
-    addresses = Addresses.simulator(environ["SIMULATOR_URL"]) if simulated else Addresses.polymarket()
+    if not environ["DATABASE_URL"]:
+        raise config.ConfigError("DATABASE_URL is not set: start with `polytraders up`")
+    try:
+        addresses = Addresses.of(environ["VENUE"], environ["SIMULATOR_URL"])
+    except ValueError as error:
+        raise config.ConfigError(str(error)) from error
     return Setup(
         dsn=environ["DATABASE_URL"],
         home=environ["HOME"],
         shard=shard,
         addresses=addresses,
-        is_simulated=simulated,
+        is_simulated=environ["VENUE"] == "simulator",
         speed=environ["SPEED"],
         strategies=tuple(Path(name) for name in environ["STRATEGIES"]),
         seed=environ["SEED"],

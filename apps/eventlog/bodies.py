@@ -14,21 +14,12 @@ import numpy as np
 import zstandard
 
 from apps.eventlog.faults import Corrupt, LogNewer
-from polytraders.contracts.inputs import Kind
+from polytraders.contracts.inputs import MARKET_DATA
 from polytraders.contracts.state import DETAIL, NONE, OUT
 
 BODY_VERSION: Final = 1
 LEVEL: Final = 3
 SIZE_MAX: Final = 1 << 20
-
-MARKET_DATA: Final = frozenset(
-    {
-        Kind.TICK, Kind.TICK_SIZE, Kind.SNAP_OPEN, Kind.SNAP_LEVEL, Kind.SNAP_CLOSE, Kind.LEVEL, Kind.TRADE, Kind.ALIVE,
-        Kind.WITNESS, Kind.REFERENCE,
-    }
-)  # fmt: skip
-"""Kinds that stand in the canonical segment only; every other input has a row in `log_control` too."""
-
 
 class What(IntEnum):
     """What a record in force is of."""

@@ -8,10 +8,11 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from apps.eventlog import bodies
 from apps.eventlog.segments import FRAME_MAX, Received
 from apps.eventlog.store import Control
 from polytraders.config import Row
-from polytraders.contracts.inputs import INPUT, MARKET_DATA, Kind, Scope
+from polytraders.contracts.inputs import MARKET_DATA, Kind, Scope
 from polytraders.contracts.reasons import number
 from polytraders.crashpoints import reach
 from polytraders.fence import Killed
@@ -62,7 +63,7 @@ class Intake:
         self._directory = directory
         self._desk = desk
         self._quarantine = quarantine
-        self._controls: list[tuple[int, str, str, bytes | None]] = []
+        self._told: dict[int, tuple[str, str, bytes | None]] = {}
         self._raws: list[Received] = []
         self._inbox_ids: list[int] = []
 
@@ -80,9 +81,8 @@ class Intake:
         self._sequencer.advance(at)
         first = self._sequencer.in_seq + 1
         self._sequencer.frame(-1, at, rows)
-        for offset, row in enumerate(rows):
-            if row[0] not in MARKET_DATA:
-                self._controls.append((first + offset, actor, key, payload if offset == 0 else None))
+        for offset in range(len(rows)):
+            self._told[first + offset] = actor, key, payload if offset == 0 else None
 
     def frame(self, raw: Received, proc_ts: int) -> None:
         """One message of a market-data connection."""
@@ -100,7 +100,7 @@ class Intake:
         self._sequencer.frame(number_of_frame, raw.recv_ts, decoded.rows, proc_ts)
         for offset, row in enumerate(decoded.rows):
             if row[0] not in MARKET_DATA:
-                self._controls.append((first + offset, FEED, "", None))
+                self._told[first + offset] = FEED, "", None
                 if row[0] == Kind.RESOLVED:
                     self._directory.note_resolved(row[3], row[5])
 
@@ -153,14 +153,13 @@ class Intake:
         if not parts:
             return None
         inputs = np.concatenate(parts) if len(parts) > 1 else parts[0]
-        first = int(inputs["in_seq"][0])
-        data = inputs.view(np.uint8).reshape(len(inputs), INPUT.itemsize)
-        controls = [
-            Control(row=data[in_seq - first].tobytes(), actor=actor, key=key, payload=payload)
-            for in_seq, actor, key, payload in self._controls
-        ]
+        controls = []
+        for row in bodies.controls(inputs):
+            # A jump of the clock is nobody's: the sequencer makes it.
+            actor, key, payload = self._told.get(int(row["in_seq"]), (LOOP, "", None))
+            controls.append(Control(row=row.tobytes(), actor=actor, key=key, payload=payload))
         made = Taken(inputs, controls, self._raws, self._inbox_ids)
-        self._controls, self._raws, self._inbox_ids = [], [], []
+        self._told, self._raws, self._inbox_ids = {}, [], []
         return made
 
 

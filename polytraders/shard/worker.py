@@ -5,8 +5,10 @@ A hint on the channel `loop.<shard>` only wakes the loop; a broker that is away 
 
 import asyncio
 import logging
+import os
 import signal
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any, Final
 
 from channels.worker import Worker
@@ -49,6 +51,9 @@ class LoopWorker(Worker):
     def _ready(self, loop: ShardLoop) -> None:
         self._loop = loop
         log.info("ready")
+        told = os.environ.get("POLYTRADERS_READY_FILE")
+        if told:
+            Path(told).write_text("ready\n", encoding="utf-8")
 
     async def _hints(self, channel: str) -> None:
         while True:
