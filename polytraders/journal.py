@@ -6,7 +6,7 @@ every row. Only open holds are kept in memory; after a restart they come from th
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import psycopg
@@ -14,7 +14,7 @@ import psycopg
 from apps.ledger.comparison import Sums
 from apps.ledger.core.transfers import post, void
 from apps.ledger.posting import open_holds
-from apps.ledger.verification import check, first_kept, holds_before
+from apps.ledger.verification import MOVING, check, first_kept, holds_before
 from polytraders.bookings import order_id
 from polytraders.contracts import state as s
 from polytraders.contracts.inputs import Kind
@@ -33,9 +33,6 @@ from polytraders.contracts.ledger import (
 )
 from polytraders.contracts.market import Action, Outcome
 from polytraders.naming import Names, correlation
-
-MOVING: Final = (s.APPROVAL, s.FILL, s.DONE, s.SETTLED)
-"""Kinds of output rows that move or hold something; of the inputs it is CAPITAL alone."""
 
 
 class Journal:
@@ -67,7 +64,7 @@ class Journal:
             outs: OUT rows they led to.
         """
         capital = inputs[inputs["kind"] == Kind.CAPITAL]
-        moving = outs[np.isin(outs["kind"], MOVING)]
+        moving = outs[np.isin(outs["kind"], sorted(MOVING))]
         made: list[Movement] = []
         for row in capital:
             earlier = int(np.searchsorted(moving["in_seq"], row["in_seq"]))

@@ -20,7 +20,8 @@ from polytraders.contracts.state import APPROVAL, DONE, FILL, OUT, SETTLED
 Expected = Callable[[np.ndarray, np.ndarray], list[Movement]]
 """From INPUT and OUT rows of a stretch to the movements they must have led to: `Journal.block`."""
 
-MOVING: Final = (APPROVAL, FILL, DONE, SETTLED)
+MOVING: Final = frozenset({APPROVAL, FILL, DONE, SETTLED})
+"""Kinds of output rows that move or hold something; of the inputs it is CAPITAL alone."""
 ROWS_AT_ONCE: Final = 2_000
 
 CHECKS: Final = (
@@ -119,7 +120,7 @@ def check(conn: psycopg.Connection[Any], shard: int, expected: Expected | None =
         shard: Whose books.
         expected: When given, every movement is derived again from the log and compared as a whole.
     """
-    told = {"shard": shard, "moving": list(MOVING), "capital": int(Kind.CAPITAL), "first": first_kept(conn, shard)}
+    told = {"shard": shard, "moving": sorted(MOVING), "capital": int(Kind.CAPITAL), "first": first_kept(conn, shard)}
     for code, words, query in CHECKS:
         found = conn.execute(query, told).fetchone()
         if found is not None:
@@ -176,7 +177,7 @@ def _due(conn: psycopg.Connection[Any], shard: int, expected: Expected) -> Itera
             " UNION ALL SELECT in_seq, -1, row FROM log_control"
             " WHERE shard = %(shard)s AND in_seq > %(at)s AND kind = %(capital)s) s"
             " ORDER BY in_seq FETCH FIRST %(most)s ROWS WITH TIES",
-            {"shard": shard, "at": at, "moving": list(MOVING), "capital": int(Kind.CAPITAL), "most": ROWS_AT_ONCE},
+            {"shard": shard, "at": at, "moving": sorted(MOVING), "capital": int(Kind.CAPITAL), "most": ROWS_AT_ONCE},
         ).fetchall()
         if not rows:
             return

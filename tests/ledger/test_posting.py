@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from psycopg import errors
 
 from apps.ledger.core.transfers import balances as reckoned
-from apps.ledger.posting import LedgerError, open_holds, post
+from apps.ledger.posting import LedgerError, open_holds, post, refusal
 from polytraders.contracts.ledger import (
     CASH,
     FEES,
@@ -213,8 +213,9 @@ def test_a_leg_alone_is_refused_at_the_commit_even_from_the_owner(breaker: Conne
     breaker.execute(leg, (0, made[0], -5))
     # Not yet: the check waits for the commit, so the order of legs does not matter.
     assert balances(breaker)[CASH, MONEY][0] == 10_428_160_000 - 5
-    with pytest.raises(errors.CheckViolation, match="EXEC_LEDGER_UNBALANCED: 30:0 pUSD"):
+    with pytest.raises(errors.CheckViolation, match="EXEC_LEDGER_UNBALANCED: 30:0 pUSD") as refused:
         breaker.execute("COMMIT")
+    assert refusal(refused.value).code == "EXEC_LEDGER_UNBALANCED"
     assert balances(breaker) == entry_sums(breaker)
     with breaker.transaction():
         made = breaker.execute(naked).fetchone()
