@@ -39,6 +39,13 @@ def parser() -> argparse.ArgumentParser:
     verify = verbs.add_parser("verify", help="prove the stored log, or name the first row that is wrong")
     verify.add_argument("--deep", action="store_true", help="unpack every raw frame too")
     verify.add_argument("--json", action="store_true", help="print the result as JSON")
+    up = verbs.add_parser("up", help="start everything: servers, exchange simulator, loop, console, jobs")
+    up.add_argument("--port", type=int, metavar="N", help="port of the console on loopback (default: PORT, or any)")
+    up.add_argument("--speed", type=int, metavar="X", help="speed of the simulator's time, 1 to 100")
+    up.add_argument("--seed", type=int, metavar="N", help="seed of the simulator")
+    up.add_argument(
+        "--without", action="append", default=[], metavar="NAME", help="leave a process out, and see to it yourself"
+    )
     return top
 
 
@@ -46,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a verb; returns the exit code: 0 good, 1 a comparison failed, 2 input cannot be used, 4 the log is broken."""
     given = parser().parse_args(arguments)
     try:
-        return {"replay": replay, "demo": demo, "verify": verify}[given.verb](given)
+        return {"replay": replay, "demo": demo, "up": up, "verify": verify}[given.verb](given)
     except BrokenPipeError:
         # Whoever read this has gone. The interpreter's last flush must not complain about it either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -83,6 +90,38 @@ def replay(given: argparse.Namespace) -> int:
         code = getattr(error, "code", "GOV_CONFIG_INVALID")
         print(f"polytraders: {code}: {error}", file=sys.stderr)
         return UNUSABLE
+
+
+def up(given: argparse.Namespace) -> int:
+    """`polytraders up`."""
+    for name, value in (("PORT", given.port), ("POLYTRADERS_SPEED", given.speed), ("POLYTRADERS_SEED", given.seed)):
+        if value is not None:
+            os.environ[name] = str(value)
+    from django.core.exceptions import ImproperlyConfigured
+
+    from polytraders.supervisor.plan import NAMES, Options, inherited
+    from polytraders.supervisor.up import up as run
+
+    unknown = set(given.without) - set(NAMES)
+    if unknown:
+        print(f"polytraders: GOV_CONFIG_INVALID: --without is one of {', '.join(NAMES)}", file=sys.stderr)
+        return UNUSABLE
+    try:
+        from polytraders import settings
+    except ImproperlyConfigured as error:
+        print(f"polytraders: GOV_CONFIG_INVALID: {error}", file=sys.stderr)
+        return UNUSABLE
+    return run(
+        Options(
+            home=settings.HOME,
+            environ=inherited(),
+            venue=settings.VENUE,
+            speed=settings.SPEED,
+            seed=settings.SEED,
+            port=settings.PORT,
+            without=tuple(given.without),
+        )
+    )
 
 
 def _replay(plan: "Plan", as_json: bool, against: Path | None) -> "tuple[int, Replay]":
