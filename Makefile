@@ -21,7 +21,7 @@ $(PEERS): .ci/setup requirements-uv.lock benchmarks/peers/requirements-peers.loc
 	@touch $@
 
 run: setup
-	@$(BIN)/polytraders demo
+	@$(BIN)/polytraders up --without loop --without simulator
 
 test: setup
 	@$(BIN)/pytest

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import psycopg
 
+from apps.eventlog.reading import names as told
+from apps.eventlog.walk import Finding
 from apps.ledger.comparison import Sums
 from apps.ledger.core.transfers import post, void
 from apps.ledger.posting import open_holds
@@ -201,9 +203,16 @@ def position_account(names: Names, strategy: int) -> str:
     return f"{POSITION}{names.strategies[strategy]}"
 
 
-def verify(conn: psycopg.Connection[Any], shard: int, names: Names) -> str | None:
-    """What is wrong with the books of `shard`, every movement derived again from the log; None when all is well."""
-    return check(conn, shard, Journal(names, holds_before(conn, shard, first_kept(conn, shard))).block)
+def verify(conn: psycopg.Connection[Any], shard: int, names: Names | None = None) -> Finding | None:
+    """What is wrong with the books of `shard`, every movement derived again from the log; None when all is well.
+
+    Args:
+        conn: May read log and ledger.
+        shard: Whose books.
+        names: What indices are called; None = as the log tells it.
+    """
+    journal = Journal(names or told(conn, shard), holds_before(conn, shard, first_kept(conn, shard)))
+    return check(conn, shard, journal.block)
 
 
 def kernel_sums(state: s.State, names: Names) -> Sums:

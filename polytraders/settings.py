@@ -15,11 +15,9 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from celery.schedules import crontab
 from django.core.exceptions import ImproperlyConfigured
 
-from polytraders.logs import logging_config
+from polytraders.supervisor.place import RUNNING_FILE
 
 BASE_DIR: Final = Path(__file__).resolve().parents[1]
-RUNNING_FILE: Final = "run.json"
-"""In POLYTRADERS_HOME while `polytraders up` runs: where its servers are, for commands from another terminal."""
 
 
 def env_bool(name: str, default: bool, environ: Mapping[str, str] = os.environ) -> bool:
@@ -178,6 +176,8 @@ REDIS_URL = ENVIRON.get("REDIS_URL")
 VENUE = env_choice("POLYTRADERS_VENUE", ("simulator", "polymarket"), ENVIRON)
 SPEED = env_number("POLYTRADERS_SPEED", 1, 1, 100, ENVIRON)
 SEED = env_number("POLYTRADERS_SEED", 7, 0, 2**31 - 1, ENVIRON)
+PORT = env_number("PORT", 0, 0, 65_535, ENVIRON)
+"""Of the console, on loopback; 0 is any that is free."""
 SIMULATOR_URL = ENVIRON.get("POLYTRADERS_SIMULATOR_URL")
 if VENUE != "simulator" and SPEED != 1:
     raise ImproperlyConfigured("POLYTRADERS_SPEED is for the simulator: a real venue's time cannot be scaled")
@@ -302,7 +302,13 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "forget-expired": {"task": "polytraders.access.tasks.forget_expired", "schedule": crontab(hour=3, minute=17)},
 }
 
-LOGGING = logging_config()
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": "INFO"},
+}
 
 TIME_ZONE = "UTC"
 USE_TZ = True

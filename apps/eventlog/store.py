@@ -150,6 +150,16 @@ def nothing(point: str) -> None:
     """Does nothing at any point."""
 
 
+def check_version(shard: int, version: int) -> None:
+    """A log that a newer build wrote is not read by guess.
+
+    Raises:
+        LogNewer: It is.
+    """
+    if version > LOG_VERSION:
+        raise LogNewer(f"shard {shard} has version {version}, this build knows {LOG_VERSION}")
+
+
 def read_head(connection: psycopg.Connection[Any], home: Path, shard: int) -> Head | None:
     """Where a shard's log ends; None before its first writer.
 
@@ -163,8 +173,7 @@ def read_head(connection: psycopg.Connection[Any], home: Path, shard: int) -> He
     if found is None:
         return None
     version, seq, fence, epoch_seq, link, head, output_link, links, last_seq, name, size = found
-    if version > LOG_VERSION:
-        raise LogNewer(f"shard {shard} has version {version}, this build knows {LOG_VERSION}")
+    check_version(shard, version)
     chain = InputChain(InputState(bytes(link), seq, _rest(connection, home, shard, seq)))
     if chain.head() != bytes(head):
         raise Corrupt(f"the last {seq % GROUP} inputs of shard {shard} do not give the head that was committed")

@@ -3,12 +3,19 @@
 import psycopg
 import pytest
 
-from apps.ledger.verification import check
+from apps.ledger import verification
 from polytraders.contracts import state as s
 from polytraders.contracts.inputs import Kind
 from tests.ledger.booked import book, end, example, hold
 
 Connection = psycopg.Connection
+
+
+def check(conn: Connection, shard: int) -> str | None:
+    """Code and words of what is found."""
+    found = verification.check(conn, shard)
+    return f"{found.code}: {found.words}" if found else None
+
 
 CAUSES = ((1, -1, Kind.CAPITAL), (7, 0, s.APPROVAL), (9, 0, s.FILL), (12, 0, s.DONE), (20, 0, s.SETTLED))
 
@@ -90,6 +97,13 @@ def test_a_transfer_without_an_event_is_named(books: Connection) -> None:
     made = hold(30, 5)
     book(books, [made, end(31, made)])
     assert check(books, 0) == "EXEC_LEDGER_UNCAUSED: transfer 30:0:hold has no event in the log"
+
+
+def test_where_the_first_bad_row_is_stands_in_fields_of_its_own(books: Connection) -> None:
+    cause(books, 30, 2, s.FILL)
+    found = verification.check(books, 0)
+    assert found is not None
+    assert (found.table, found.shard, found.in_seq) == ("ledger_transfer", 0, 30)
 
 
 def test_a_row_that_moves_nothing_is_no_event(books: Connection) -> None:

@@ -89,8 +89,16 @@ def test_verify_names_the_first_event_that_another_strategy_was_booked_for(booke
         assert check(conn, 0) is None
         found = verify(conn, 0, names)
     assert found is not None
-    assert found.startswith("EXEC_LEDGER_UNBOOKED: the log says ")
-    assert "position:somebody" in found
+    assert (found.code, found.table) == ("EXEC_LEDGER_UNBOOKED", "ledger_transfer")
+    assert found.words.startswith("the log says ")
+    assert "position:somebody" in found.words
+
+
+def test_a_log_that_does_not_tell_its_names_is_a_finding_not_a_crash(booked: Booked) -> None:
+    with psycopg.connect(booked.database.app_dsn, autocommit=True) as conn:
+        found = verify(conn, 0)
+    assert found is not None
+    assert (found.code, found.table) == ("EXEC_LEDGER_UNBOOKED", "log_output")
 
 
 def test_blocks_of_any_size_make_the_same_movements(played: Played) -> None:
