@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from polytraders.replaying import Plan, Replay
 
-OK, REGRESSION, UNUSABLE = 0, 1, 2
+OK, REGRESSION, UNUSABLE, BROKEN = 0, 1, 2, 4
 DEMO_FRAMES = 40_000
 
 
@@ -36,6 +36,9 @@ def parser() -> argparse.ArgumentParser:
     demo.add_argument("--frames", type=int, default=DEMO_FRAMES, metavar="N", help="frames to generate")
     demo.add_argument("--seed", type=int, default=7)
     demo.add_argument("--folder", type=Path, metavar="DIR", help="where to put the capture (default .cache/demo)")
+    verify = verbs.add_parser("verify", help="prove the stored log, or name the first row that is wrong")
+    verify.add_argument("--deep", action="store_true", help="unpack every raw frame too")
+    verify.add_argument("--json", action="store_true", help="print the result as JSON")
     up = verbs.add_parser("up", help="start everything: servers, exchange simulator, loop, console, jobs")
     up.add_argument("--port", type=int, metavar="N", help="port of the console on loopback (default: PORT, or any)")
     up.add_argument("--speed", type=int, metavar="X", help="speed of the simulator's time, 1 to 100")
@@ -43,14 +46,30 @@ def parser() -> argparse.ArgumentParser:
     up.add_argument(
         "--without", action="append", default=[], metavar="NAME", help="leave a process out, and see to it yourself"
     )
+    ledger_arguments(verbs.add_parser("ledger", help="the books: trial balance, journal, exports"))
     return top
 
 
+def ledger_arguments(verb: argparse.ArgumentParser) -> None:
+    """What may follow `ledger`."""
+    kinds = verb.add_subparsers(dest="report", required=True, metavar="REPORT")
+    balance = kinds.add_parser("trial-balance", help="every account that is not empty, debits and credits footed")
+    balance.add_argument("--json", action="store_true", help="one JSON object; amounts are integers of 1e-6")
+    journal = kinds.add_parser("journal", help="every movement with the event that caused it")
+    journal.add_argument("--json", action="store_true", help="one JSON object a line; amounts are integers of 1e-6")
+    export = kinds.add_parser("export", help="the journal for a spreadsheet, or posted amounts for beancount")
+    export.add_argument("--format", choices=("csv", "beancount"), default="csv")
+    for made in (balance, journal, export):
+        made.add_argument("--shard", type=int, default=0, metavar="N")
+    for made in (journal, export):
+        made.add_argument("--since", type=int, default=0, metavar="SEQ", help="from this input on")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a verb; returns the exit code: 0 good, 1 a comparison failed, 2 the input cannot be used."""
+    """Run a verb; returns the exit code: 0 good, 1 a comparison failed, 2 input cannot be used, 4 the log is broken."""
     given = parser().parse_args(arguments)
     try:
-        return {"replay": replay, "demo": demo, "up": up}[given.verb](given)
+        return {"replay": replay, "demo": demo, "up": up, "verify": verify, "ledger": ledger}[given.verb](given)
     except BrokenPipeError:
         # Whoever read this has gone. The interpreter's last flush must not complain about it either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -215,6 +234,68 @@ def demo(given: argparse.Namespace) -> int:
         files = f"{shown(source)} --registry {shown(registry)} --strategy logit --strategy microprice"
         print(f"  .venv/bin/polytraders replay {files} --explain {run.runner.last_approval}")
     return code
+
+
+def verify(given: argparse.Namespace) -> int:
+    """`polytraders verify`."""
+    import psycopg
+
+    from apps.eventlog.faults import LogFault, Unavailable
+    from apps.eventlog.verify import verify as first_wrong
+    from polytraders import settings
+
+    if not settings.DATABASE_URL:
+        print(
+            "polytraders: GOV_CONFIG_INVALID: no database: start `polytraders up`, or set DATABASE_URL", file=sys.stderr
+        )
+        return UNUSABLE
+    terminal = sys.stderr.isatty()
+
+    def show(shard: int, seq: int, last: int) -> None:
+        if terminal and (seq == last or time.monotonic() - shown[0] > 0.2):
+            shown[0] = time.monotonic()
+            line = f"shard {shard}: {seq:,} of {last:,} inputs ({seq / max(last, 1):.0%})"
+            print(f"\r\x1b[K{line}", end="" if seq < last else "\n", file=sys.stderr, flush=True)
+
+    shown = [0.0]
+    try:
+        found = first_wrong(settings.DATABASE_URL, settings.HOME, given.deep, progress=show)
+    except LogFault as error:
+        print(f"polytraders: {error}", file=sys.stderr)
+        return UNUSABLE
+    except psycopg.Error as error:
+        # The first line is enough, and no driver's text repeats the address, which holds a password.
+        words = str(error).strip().partition("\n")[0]
+        print(f"polytraders: {Unavailable.code}: the log cannot be read: {words}", file=sys.stderr)
+        return UNUSABLE
+    if given.json:
+        print(json.dumps({"ok": found is None, "finding": found._asdict() if found else None}))
+    else:
+        print(found.in_words() if found else "the log is whole")
+    return BROKEN if found else OK
+
+
+def ledger(given: argparse.Namespace) -> int:
+    """`polytraders ledger`."""
+    import psycopg
+
+    from apps.eventlog.faults import Unavailable
+    from apps.ledger import command
+    from polytraders import settings
+
+    if not settings.DATABASE_URL:
+        print(
+            "polytraders: GOV_CONFIG_INVALID: no database: start `polytraders up`, or set DATABASE_URL", file=sys.stderr
+        )
+        return UNUSABLE
+    try:
+        with psycopg.connect(settings.DATABASE_URL) as conn:
+            return command.run(given, conn, sys.stdout, sys.stderr)
+    except psycopg.Error as error:
+        # The first line is enough, and no driver's text repeats the address, which holds a password.
+        words = str(error).strip().partition("\n")[0]
+        print(f"polytraders: {Unavailable.code}: the ledger cannot be read: {words}", file=sys.stderr)
+        return UNUSABLE
 
 
 if __name__ == "__main__":

@@ -6,15 +6,17 @@ every row. Only open holds are kept in memory; after a restart they come from th
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import psycopg
 
+from apps.eventlog.reading import names as told
+from apps.eventlog.walk import Finding
 from apps.ledger.comparison import Sums
 from apps.ledger.core.transfers import post, void
 from apps.ledger.posting import open_holds
-from apps.ledger.verification import check, first_kept, holds_before
+from apps.ledger.verification import MOVING, check, first_kept, holds_before
 from polytraders.bookings import order_id
 from polytraders.contracts import state as s
 from polytraders.contracts.inputs import Kind
@@ -33,9 +35,6 @@ from polytraders.contracts.ledger import (
 )
 from polytraders.contracts.market import Action, Outcome
 from polytraders.naming import Names, correlation
-
-MOVING: Final = (s.APPROVAL, s.FILL, s.DONE, s.SETTLED)
-"""Kinds of output rows that move or hold something; of the inputs it is CAPITAL alone."""
 
 
 class Journal:
@@ -67,7 +66,7 @@ class Journal:
             outs: OUT rows they led to.
         """
         capital = inputs[inputs["kind"] == Kind.CAPITAL]
-        moving = outs[np.isin(outs["kind"], MOVING)]
+        moving = outs[np.isin(outs["kind"], sorted(MOVING))]
         made: list[Movement] = []
         for row in capital:
             earlier = int(np.searchsorted(moving["in_seq"], row["in_seq"]))
@@ -204,9 +203,16 @@ def position_account(names: Names, strategy: int) -> str:
     return f"{POSITION}{names.strategies[strategy]}"
 
 
-def verify(conn: psycopg.Connection[Any], shard: int, names: Names) -> str | None:
-    """What is wrong with the books of `shard`, every movement derived again from the log; None when all is well."""
-    return check(conn, shard, Journal(names, holds_before(conn, shard, first_kept(conn, shard))).block)
+def verify(conn: psycopg.Connection[Any], shard: int, names: Names | None = None) -> Finding | None:
+    """What is wrong with the books of `shard`, every movement derived again from the log; None when all is well.
+
+    Args:
+        conn: May read log and ledger.
+        shard: Whose books.
+        names: What indices are called; None = as the log tells it.
+    """
+    journal = Journal(names or told(conn, shard), holds_before(conn, shard, first_kept(conn, shard)))
+    return check(conn, shard, journal.block)
 
 
 def kernel_sums(state: s.State, names: Names) -> Sums:

@@ -10,21 +10,6 @@ from apps.ledger import exports, reports
 from apps.ledger.exports import Out
 
 
-def arguments(verb: argparse.ArgumentParser) -> None:
-    """What may follow `ledger`."""
-    kinds = verb.add_subparsers(dest="report", required=True, metavar="REPORT")
-    balance = kinds.add_parser("trial-balance", help="every account that is not empty, debits and credits footed")
-    balance.add_argument("--json", action="store_true", help="one JSON object; amounts are integers of 1e-6")
-    lines = kinds.add_parser("journal", help="every movement with the event that caused it")
-    lines.add_argument("--json", action="store_true", help="one JSON object a line; amounts are integers of 1e-6")
-    export = kinds.add_parser("export", help="the journal for a spreadsheet, or posted amounts for beancount")
-    export.add_argument("--format", choices=("csv", "beancount"), default="csv")
-    for made in (balance, lines, export):
-        made.add_argument("--shard", type=int, default=0, metavar="N")
-    for made in (lines, export):
-        made.add_argument("--since", type=int, default=0, metavar="SEQ", help="from this input on")
-
-
 def run(given: argparse.Namespace, conn: psycopg.Connection[Any], out: Out, said: Out) -> int:
     """Write the wanted report to `out`, and what is to be said about it to `said`. Returns the exit code.
 

@@ -4,13 +4,14 @@ The loop's positions are the working copy, the ledger is the record: when they d
 """
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import psycopg
 
 from polytraders.contracts.ledger import CASH, FEES, MONEY, OUTSIDE, POSITION
 
 Key = tuple[str, str]
+DRIFT: Final = "EXEC_LEDGER_POSITION_DRIFT"
 
 
 class Sums(NamedTuple):
@@ -75,4 +76,4 @@ def first_difference(ledger: Sums, kernel: Sums) -> str | None:
 
 
 def _words(where: str, booked: int, believed: int) -> str:
-    return f"EXEC_LEDGER_POSITION_DRIFT: {where}: the ledger has {booked}, the loop {believed}"
+    return f"{DRIFT}: {where}: the ledger has {booked}, the loop {believed}"

@@ -11,7 +11,8 @@ from typing import Any, Final
 import numpy as np
 import psycopg
 
-from apps.eventlog.reading import unbody
+from apps.eventlog.bodies import unbody
+from apps.eventlog.walk import Finding
 from apps.ledger.posting import SELECT_MOVEMENTS, movement
 from polytraders.contracts.inputs import INPUT, Kind
 from polytraders.contracts.ledger import Movement
@@ -20,12 +21,14 @@ from polytraders.contracts.state import APPROVAL, DONE, FILL, OUT, SETTLED
 Expected = Callable[[np.ndarray, np.ndarray], list[Movement]]
 """From INPUT and OUT rows of a stretch to the movements they must have led to: `Journal.block`."""
 
-MOVING: Final = (APPROVAL, FILL, DONE, SETTLED)
+MOVING: Final = frozenset({APPROVAL, FILL, DONE, SETTLED})
+"""Kinds of output rows that move or hold something; of the inputs it is CAPITAL alone."""
 ROWS_AT_ONCE: Final = 2_000
 
 CHECKS: Final = (
     (
         "EXEC_LEDGER_UNCAUSED",
+        "ledger_entry",
         "transfer {}:{}:{} has not the two entries that it must have",
         """
         SELECT t.in_seq, t.ordinal, t.part
@@ -44,6 +47,7 @@ CHECKS: Final = (
     ),
     (
         "EXEC_LEDGER_UNBALANCED",
+        "ledger_entry",
         "event {}:{} does not balance in {}",
         """
         SELECT in_seq, ordinal, asset FROM ledger_entry WHERE shard = %(shard)s
@@ -52,6 +56,7 @@ CHECKS: Final = (
     ),
     (
         "EXEC_LEDGER_BALANCE_DRIFT",
+        "ledger_account",
         "{} {} says {}, {} in and {} out are pending; its entries add up to {}, {} and {}",
         """
         SELECT a.code, a.asset, a.balance, a.incoming, a.outgoing, coalesce(e.posted, 0), coalesce(e.incoming, 0),
@@ -65,6 +70,7 @@ CHECKS: Final = (
     ),
     (
         "EXEC_LEDGER_OVERDRAFT",
+        "ledger_account",
         "{} {} has {} free",
         """
         SELECT code, asset, balance - outgoing FROM ledger_account
@@ -72,6 +78,7 @@ CHECKS: Final = (
     ),
     (
         "EXEC_LEDGER_PENDING_MISMATCH",
+        "ledger_transfer",
         "transfer {}:{}:{} ends a pending one that is not there or is another",
         """
         SELECT t.in_seq, t.ordinal, t.part
@@ -85,6 +92,7 @@ CHECKS: Final = (
     ),
     (
         "EXEC_LEDGER_UNBOOKED",
+        "ledger_transfer",
         "event {}:{} of the log moved money and has no transfer",
         """
         SELECT s.in_seq, s.ordinal FROM (
@@ -97,6 +105,7 @@ CHECKS: Final = (
     ),
     (
         "EXEC_LEDGER_UNCAUSED",
+        "ledger_transfer",
         "transfer {}:{}:{} has no event in the log",
         """
         SELECT t.in_seq, t.ordinal, t.part FROM ledger_transfer t
@@ -108,23 +117,30 @@ CHECKS: Final = (
          ORDER BY t.in_seq, t.ordinal, t.id LIMIT 1""",
     ),
 )
-"""Code, words for the first bad row, and the query that finds it."""
+"""Code, table, words for the first bad row, and the query that finds it."""
 
 
-def check(conn: psycopg.Connection[Any], shard: int, expected: Expected | None = None) -> str | None:
-    """The first thing that is wrong with the books, as code and words; None when all is well.
+def check(conn: psycopg.Connection[Any], shard: int, expected: Expected | None = None) -> Finding | None:
+    """The first thing that is wrong with the books; None when all is well. Fits `apps.eventlog.verify` as a check.
 
     Args:
         conn: May read log and ledger; rows are tuples.
         shard: Whose books.
         expected: When given, every movement is derived again from the log and compared as a whole.
     """
-    told = {"shard": shard, "moving": list(MOVING), "capital": int(Kind.CAPITAL), "first": first_kept(conn, shard)}
-    for code, words, query in CHECKS:
+    told = {"shard": shard, "moving": sorted(MOVING), "capital": int(Kind.CAPITAL), "first": first_kept(conn, shard)}
+    for code, table, words, query in CHECKS:
         found = conn.execute(query, told).fetchone()
         if found is not None:
-            return f"{code}: {words.format(*found)}"
-    return _against(conn, shard, expected) if expected is not None else None
+            in_seq = found[0] if isinstance(found[0], int) else 0
+            return Finding(code, table, shard, in_seq, "balance" if not in_seq else "event", words.format(*found))
+    if expected is None:
+        return None
+    try:
+        return _against(conn, shard, expected)
+    except (AssertionError, IndexError) as error:
+        words = f"the log's rows make no movements: {error}"
+        return Finding("EXEC_LEDGER_UNBOOKED", "log_output", shard, 0, "body", words)
 
 
 def first_kept(conn: psycopg.Connection[Any], shard: int) -> int:
@@ -147,16 +163,18 @@ def holds_before(conn: psycopg.Connection[Any], shard: int, in_seq: int) -> list
     return [movement(row) for row in rows]
 
 
-def _against(conn: psycopg.Connection[Any], shard: int, expected: Expected) -> str | None:
+def _against(conn: psycopg.Connection[Any], shard: int, expected: Expected) -> Finding | None:
     """Every movement of the log against every movement of the books, both in the order of their events."""
     for due, booked in zip_longest(_due(conn, shard, expected), _booked(conn, shard)):
         if due == booked:
             continue
         if booked is None or (due is not None and due.source_event < booked.source_event):
-            return f"EXEC_LEDGER_UNBOOKED: {_named(due)} is not booked"
-        if due is None or booked.source_event < due.source_event:
-            return f"EXEC_LEDGER_UNCAUSED: {_named(booked)} is booked, and the log does not say so"
-        return f"EXEC_LEDGER_UNBOOKED: the log says {_named(due)}, booked is {_named(booked)}"
+            code, words, at = "EXEC_LEDGER_UNBOOKED", f"{_named(due)} is not booked", due
+        elif due is None or booked.source_event < due.source_event:
+            code, words, at = "EXEC_LEDGER_UNCAUSED", f"{_named(booked)} is booked, the log does not say so", booked
+        else:
+            code, words, at = "EXEC_LEDGER_UNBOOKED", f"the log says {_named(due)}, booked is {_named(booked)}", due
+        return Finding(code, "ledger_transfer", shard, at.source_event[0] if at else 0, "event", words)
     return None
 
 
@@ -176,7 +194,7 @@ def _due(conn: psycopg.Connection[Any], shard: int, expected: Expected) -> Itera
             " UNION ALL SELECT in_seq, -1, row FROM log_control"
             " WHERE shard = %(shard)s AND in_seq > %(at)s AND kind = %(capital)s) s"
             " ORDER BY in_seq FETCH FIRST %(most)s ROWS WITH TIES",
-            {"shard": shard, "at": at, "moving": list(MOVING), "capital": int(Kind.CAPITAL), "most": ROWS_AT_ONCE},
+            {"shard": shard, "at": at, "moving": sorted(MOVING), "capital": int(Kind.CAPITAL), "most": ROWS_AT_ONCE},
         ).fetchall()
         if not rows:
             return

@@ -137,6 +137,8 @@ GRANT SELECT ON ledger_account, ledger_transfer, ledger_entry, ledger_batch TO p
 GRANT INSERT (shard, code, asset) ON ledger_account TO polytraders_app;
 GRANT INSERT (shard, in_seq, ordinal, part, phase, from_account, to_account, asset, amount, ts, correlation,
               resolves_seq, resolves_ordinal, resolves_part) ON ledger_transfer TO polytraders_app;
+REVOKE ALL ON FUNCTION ledger_transfer_booked, ledger_entry_moved, ledger_batch_in_order, ledger_batch_balanced,
+    ledger_refused, ledger_account_opened FROM PUBLIC;
 """
 FUNCTIONS = (
     "ledger_transfer_booked", "ledger_entry_moved", "ledger_batch_in_order", "ledger_batch_balanced", "ledger_refused",
