@@ -1,4 +1,4 @@
-"""Our own numbers: the full loop on both sets in alternating processes, then the small ones: `make bench`.
+"""Our own numbers: the full loop on both sets in alternating processes, the small ones, recording: `make bench`.
 
 python -m benchmarks.run [--rounds 5]
 """
@@ -6,7 +6,7 @@ python -m benchmarks.run [--rounds 5]
 import argparse
 import sys
 
-from benchmarks import dataset, ledger, micro, rounds
+from benchmarks import dataset, durable, ledger, micro, rounds
 
 LIMITS = {
     "live_call_us": 2.0,
@@ -40,9 +40,13 @@ def main() -> None:
     print()
     for name, most in LIMITS.items():
         print(f"{name:32} {small[name]:>12.3f}   at most {most:g}{'' if small[name] <= most else '   EXCEEDED'}")
+    print()
+    stored = durable.measure()
+    durable.judge(stored)
     books = ledger.measure()
     ledger.show(books)
-    rounds.save("ours", {"lines": lines, "small": small, "limits": LIMITS, "ledger": books, **rounds.commits()})
+    found = {"lines": lines, "small": small, "limits": LIMITS, "durable": stored, "ledger": books, **rounds.commits()}
+    rounds.save("ours", found)
 
 
 if __name__ == "__main__":

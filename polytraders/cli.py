@@ -252,12 +252,12 @@ def verify(given: argparse.Namespace) -> int:
     terminal = sys.stderr.isatty()
 
     def show(shard: int, seq: int, last: int) -> None:
-        if terminal and (seq == last or time.monotonic() - shown[0] > 0.2):
-            shown[0] = time.monotonic()
+        if terminal and (seq == last or time.monotonic() - told[0] > 0.2):
+            told[0] = time.monotonic()
             line = f"shard {shard}: {seq:,} of {last:,} inputs ({seq / max(last, 1):.0%})"
             print(f"\r\x1b[K{line}", end="" if seq < last else "\n", file=sys.stderr, flush=True)
 
-    shown = [0.0]
+    told = [0.0]
     try:
         found = first_wrong(settings.DATABASE_URL, settings.HOME, given.deep, progress=show)
     except LogFault as error:

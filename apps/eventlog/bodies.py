@@ -91,6 +91,27 @@ def body(out: np.void, detail: np.void | None) -> bytes:
     return pack(row.tobytes() + (b"" if detail is None else detail.tobytes()))
 
 
+def many(outs: "np.ndarray[Any, Any]", details: "np.ndarray[Any, Any]") -> list[bytes]:
+    """`body` of every row of a block, without an array object for each.
+
+    Args:
+        outs: (n,) OUT.
+        details: (m,) DETAIL that their `detail` points into.
+    """
+    where = outs["detail"].tolist()
+    plain = np.array(outs)
+    plain["detail"] = np.minimum(plain["detail"], 0)
+    rows, numbers = plain.tobytes(), np.ascontiguousarray(details).view(np.uint8).data
+    compress, version = _compressor().compress, bytes((BODY_VERSION,))
+    made = []
+    for index, at in enumerate(where):
+        data = rows[index * OUT.itemsize : (index + 1) * OUT.itemsize]
+        if at >= 0:
+            data += numbers[at * DETAIL.itemsize : (at + 1) * DETAIL.itemsize]
+        made.append(version + compress(data))
+    return made
+
+
 def unbody(packed: bytes) -> tuple[np.void, np.void | None]:
     """OUT row and DETAIL row of a body; `detail` of the first is 0 or NONE.
 

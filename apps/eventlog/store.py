@@ -285,6 +285,13 @@ class Writer:
             orphans += [tail] if tail else []
         return cls(connection, dsn, home, head, orphans, reached, segment)
 
+    def notices(self) -> list[tuple[str, str]]:
+        """Code and words about what `open` had to set aside."""
+        return [
+            (segments.TORN, f"{path.name}: {path.stat().st_size} bytes that no commit vouches for")
+            for path in self.orphans
+        ]
+
     def append(self, block: Block, *, also: Callable[[psycopg.Cursor[Any]], None] | None = None) -> Head:
         """Commit one block with everything that follows from it, or nothing.
 
@@ -436,9 +443,6 @@ def _control_rows(shard: int, block: Block) -> list[tuple[Any, ...]]:
 
 
 def _output_rows(shard: int, block: Block) -> list[tuple[Any, ...]]:
-    made = []
-    for out, fields in zip(block.outs, block.outs[FIELDS].tolist(), strict=True):
-        where = int(out["detail"])
-        packed = bodies.body(out, block.details[where] if where >= 0 else None)
-        made.append((shard, *fields[:-1], fields[-1] or None, packed))
-    return made
+    fields = block.outs[FIELDS].tolist()
+    packed = bodies.many(block.outs, block.details)
+    return [(shard, *told[:-1], told[-1] or None, body) for told, body in zip(fields, packed, strict=True)]

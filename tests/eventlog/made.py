@@ -38,8 +38,8 @@ def controls(rows: Rows) -> list[Control]:
 
 def outputs(rows: Rows, seed: int = 0) -> tuple[Rows, Rows]:
     """For every seventh input a refused packet; for every fiftieth an approval and its fill."""
-    outs = []
-    details = []
+    outs: list[Rows] = []
+    details: list[Rows] = []
     for in_seq in rows["in_seq"].tolist():
         approved = in_seq % 50 == 0
         if in_seq % 7 and not approved:

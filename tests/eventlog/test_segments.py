@@ -1,5 +1,6 @@
 """Segments: what was written comes back, a torn end is cut where the last whole thing ends and kept, and no further."""
 
+import random
 from pathlib import Path
 
 import pytest
@@ -145,6 +146,14 @@ def test_a_packed_segment_gives_every_stretch_of_the_plain_one(tmp_path: Path) -
         for first, last in ((0, count), (0, 1), (65_535, 65_537), (count - 1, count), (5, 5), (131_072, count)):
             assert reader.read(first * 80, last * 80) == data[first * 80 : last * 80]
         assert reader.read(len(data) - 80, len(data) + 800) == data[-80:]
+
+
+def test_any_bytes_of_whole_rows_come_back_from_the_packed_form(tmp_path: Path) -> None:
+    data = random.Random(5).randbytes(80 * 1_000)
+    (tmp_path / "a.rows").write_bytes(data)
+    packed.pack(tmp_path, "a.rows")
+    with packed.Reader(tmp_path, "a.rows") as reader:
+        assert reader.read(0, len(data)) == data
 
 
 def test_an_empty_segment_packs_too(tmp_path: Path) -> None:

@@ -229,6 +229,7 @@ def test_what_ends_before_the_commit_leaves_the_log_as_it_was(app_dsn: str, home
         assert again.head == before._replace(fence=2)
         orphan = canonical_folder(home, 0) / f"{before.canonical_file}.orphan-0"
         assert again.orphans == (orphan,)
+        assert again.notices() == [("GOV_SEGMENT_TORN", f"{orphan.name}: 3200 bytes that no commit vouches for")]
         assert orphan.read_bytes() == made.inputs(101, 40).tobytes()
         again.append(made.block(101, 30))
     assert verify(app_dsn, home) is None
