@@ -173,7 +173,7 @@ class Faces:
         known = [asset for asset in assets if asset in self.world.tokens]
         self.counts["unknown_tokens"] += len(assets) - len(known)
         fresh = self.listeners.want(listener, known[: TOKENS_MAX - len(listener.wants)])
-        if self.world.faults.subscribed(self.world.now_ns) and fresh:
+        if self.world.subscribed() and fresh:
             now_ms = self.world.now_ns // MS
             books = [frames.book(*self.world.tokens[token], now_ms) for token in fresh]
             listener.offer(frames.encode(books) + b"\n")

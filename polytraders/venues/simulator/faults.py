@@ -53,11 +53,12 @@ STREAMS: Final = ("market", "binance")
 COUNTED: Final = ("drop", "duplicate", "swap", "corrupt")
 LASTING: Final = ("silence", "delay", "bad_hash", "rest_stale", "rest_down", "clock_skew")
 ON_THE_FLOOR: Final = ("crossed", "match_then_rest", "tick_change")
+TICKS: Final = ("0.1", "0.01", "0.005", "0.0025", "0.001", "0.0001")
 AT: Final = ("time_ms", "nth_frame", "nth_subscribe")
 INJECTED_MAX: Final = 10_000
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Fault:
     """One entry of a script."""
 
@@ -70,13 +71,11 @@ class Fault:
 
     def falls_on(self, told: Told) -> bool:
         """The message is one that it is meant for."""
-        wanted = self.args.get("market", "")
-        stream = "market" if told.market else "binance"
-        return (
-            self.args.get("stream", "market") == stream
-            and (not wanted or wanted == told.market)
-            and self.args.get("event", told.event if stream == "binance" else "") in ("", told.event)
-        )
+        if self.args.get("market", told.market) != told.market:
+            return False
+        if self.action in COUNTED:
+            return bool(told.event == self.args.get("event", "price_change"))
+        return bool(self.args.get("stream", "market") == ("market" if told.market else "binance"))
 
 
 def read(script: object) -> tuple[int, list[Fault]]:
@@ -112,6 +111,8 @@ def _fault(entry: object, place: int) -> Fault:
             raise ValueError(f"{where}: {action} takes no argument {name} = {value!r}")
     if args.get("stream", "market") not in STREAMS or args.get("how", "json") not in CORRUPTIONS:
         raise ValueError(f"{where}: no such stream or corruption")
+    if args.get("tick", "0.001") not in TICKS:
+        raise ValueError(f"{where}: a tick is one of {', '.join(TICKS)}")
     name, when = next(iter(at.items()), ("time_ms", 0))
     return Fault(action, args, name, when)
 
@@ -153,23 +154,27 @@ class Faults:
 
     def due(self, now_ns: int) -> list[Fault]:
         """Begin what is due. Actions on the floor and on connections are returned, the others are kept in force."""
-        passed = {
-            "time_ms": (now_ns - self._start_ns) // MS,
-            "nth_frame": self._frames,
-            "nth_subscribe": self._subscribes,
-        }
-        begun = [fault for fault in self._coming if fault.when <= passed[fault.at]]
-        if not begun:
-            return begun
-        self._coming = [fault for fault in self._coming if fault not in begun]
-        for fault in begun:
-            fault.left = fault.args.get("count", 1)
-            fault.until_ns = now_ns + fault.args.get("duration_ms", 10_000) * MS
-            if fault.action in LASTING:
-                self.note(now_ns, fault)
-        kept = [fault for fault in begun if fault.action in (*COUNTED, *LASTING, "no_snapshot")]
-        self._now += kept
-        return [fault for fault in begun if fault not in kept]
+        if self._now:
+            self._now = [fault for fault in self._now if fault.action not in LASTING or now_ns < fault.until_ns]
+        begun = [fault for fault in self._coming if fault.when <= self._passed(fault.at, now_ns)]
+        return [fault for fault in begun if not self._begin(fault, now_ns)]
+
+    def _passed(self, at: str, now_ns: int) -> int:
+        if at == "time_ms":
+            return (now_ns - self._start_ns) // MS
+        return self._frames if at == "nth_frame" else self._subscribes
+
+    def _begin(self, fault: Fault, now_ns: int) -> bool:
+        """Whether it is one that messages fall under; the others are for the world to do."""
+        self._coming.remove(fault)
+        fault.left = fault.args.get("count", 1)
+        fault.until_ns = now_ns + fault.args.get("duration_ms", 10_000) * MS
+        if fault.action in LASTING:
+            self.note(now_ns, fault)
+        kept = fault.action in (*COUNTED, *LASTING, "no_snapshot")
+        if kept:
+            self._now.append(fault)
+        return kept
 
     def note(self, now_ns: int, fault: Fault, told: Told | None = None) -> None:
         """Remember that a fault was done."""
@@ -180,23 +185,24 @@ class Faults:
 
     def lasting(self, action: str, now_ns: int) -> Fault | None:
         """The fault of that sort that is in force."""
-        self._now = [fault for fault in self._now if fault.action not in LASTING or now_ns < fault.until_ns]
-        return next((fault for fault in self._now if fault.action == action), None)
+        return next((fault for fault in self._now if fault.action == action and now_ns < fault.until_ns), None)
 
-    def subscribed(self, now_ns: int) -> bool:
-        """Count a subscription; False when its books are to be withheld."""
+    def subscribed(self) -> None:
+        """Count a subscription."""
         self._subscribes += 1
-        self.due(now_ns)
+
+    def withholds_books(self, now_ns: int) -> bool:
+        """The books of this subscription are not to be sent."""
         fault = next((fault for fault in self._now if fault.action == "no_snapshot"), None)
         if fault is None:
-            return True
+            return False
         self._spend(fault)
         self.note(now_ns, fault)
-        return False
+        return True
 
     def late(self, now_ns: int) -> list[Told]:
         """Messages whose delay is over."""
-        ready = [told for told in self._late if told.ts_ns <= now_ns]
+        ready = sorted((told for told in self._late if told.ts_ns <= now_ns), key=lambda told: told.ts_ns)
         if ready:
             self._late = [told for told in self._late if told.ts_ns > now_ns]
         return ready
@@ -209,6 +215,9 @@ class Faults:
     def passes(self, told: Told) -> list[Told]:
         """What becomes of a message: itself, nothing, several."""
         if told.market:
+            for fault in [fault for fault in self._coming if fault.at == "nth_frame" and fault.when <= self._frames]:
+                if fault.action in COUNTED:  # to the message; everything else waits for the end of the instant
+                    self._begin(fault, told.ts_ns)
             self._frames += 1
         if not self._now and self._held is None:
             return [told]
@@ -216,15 +225,17 @@ class Faults:
         for fault in list(self._now):
             if out and fault.falls_on(told):
                 out = self._fall(fault, told, out)
-        if self._held is not None and out and self._held is not out[0]:
-            out, self._held = [*out, self._held], None
-        return [one for one in out if one is not self._held]
+        held = self._held
+        if held is None or (out and out[0] is held):
+            return [one for one in out if one is not held]
+        if out and (told.market, told.event) == (held.market, held.event):
+            self._held = None
+            return [*out, held]
+        return out
 
     def _fall(self, fault: Fault, told: Told, out: list[Told]) -> list[Told]:
         action = fault.action
         if action in LASTING:
-            if told.ts_ns >= fault.until_ns:
-                return out
             if action == "silence":
                 return []
             if action == "delay":

@@ -50,7 +50,7 @@ class Plan:
     seed: int
     start_ms: int
     rate: float = 1.0
-    maker_lag_ms: int = 1_500
+    maker_lag_ms: int = 2_000
     slow: int = 20
     step_ms: int = 200
     history_s: int = 1_800
@@ -168,8 +168,7 @@ class World:
             ts_ns, _, what, market = heapq.heappop(heap)
             self.now_ns = self.floor.now_ns = ts_ns
             self._told += self.faults.late(ts_ns)
-            for fault in self.faults.due(ts_ns):
-                self._suffer(fault)
+            self._suffer_due()
             if market is None:
                 if what == "step":
                     self._step()
@@ -270,6 +269,16 @@ class World:
             del self.markets[gone.condition], self.events[gone.event.slug]
             for token in gone.tokens:
                 del self.tokens[token]
+
+    def subscribed(self) -> bool:
+        """Somebody subscribes; True when books are sent."""
+        self.faults.subscribed()
+        self._suffer_due()
+        return not self.faults.withholds_books(self.now_ns)
+
+    def _suffer_due(self) -> None:
+        for fault in self.faults.due(self.now_ns):
+            self._suffer(fault)
 
     def _suffer(self, fault: Fault) -> None:
         """A fault that needs the floor, or the connections."""

@@ -6,76 +6,18 @@ import tomllib
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from polytraders.contracts.inputs import ASK, BID, PRICE_UNIT, Flag, Kind
-from polytraders.venues.polymarket.wire import Decoder
-from polytraders.venues.simulator.capture import Capture, frames, registry_toml, write
+from polytraders.contracts.inputs import PRICE_UNIT
+from polytraders.venues.simulator.capture import frames, registry_toml, write
 from polytraders.venues.simulator.crowd import LEVELS_MAX, LEVELS_MIN
 from polytraders.venues.simulator.texts import price_text, size_text
-
-Sides = tuple[dict[int, int], dict[int, int]]
-
-
-class Followed(NamedTuple):
-    """What a plain book made of a capture."""
-
-    books: dict[str, Sides]
-    mismatched: list[int]
-    trimmed: int
-    differences: int
-    after: int
-    crossed: int
-    counters: Counter[str]
-
-
-def bests(sides: Sides) -> tuple[int, int]:
-    """Best bid and ask."""
-    return max(sides[BID]), min(sides[ASK])
-
-
-def follow(recording: Capture) -> Followed:
-    """Decode, and keep dictionaries: told levels are totals, whole books replace, told best prices trim."""
-    known = Decoder()
-    books: dict[int, Sides] = {}
-    staged: Sides = ({}, {})
-    mismatched: list[int] = []
-    trimmed = differences = after = crossed = 0
-    for number, raw in enumerate(recording):
-        decoded = known.decode(raw)
-        assert decoded.code is None
-        for kind, side, flags, market, price, size, bid, ask, _ in decoded.rows:
-            if kind == Kind.SNAP_OPEN:
-                staged = ({}, {})
-            elif kind == Kind.SNAP_LEVEL:
-                staged[side][price] = size
-            elif kind == Kind.SNAP_CLOSE:
-                differences += market in books and books[market] != staged
-                books[market] = staged
-            elif kind == Kind.LEVEL:
-                own = books[market]
-                own[side][price] = size
-                if size == 0:
-                    del own[side][price]
-                if not flags & Flag.BEST:
-                    continue
-                if bests(own) != (bid, ask):
-                    mismatched.append(number)
-                    crossed += bests(own)[0] >= bests(own)[1]
-                    for gone in [level for level in own[BID] if level > bid]:
-                        del own[BID][gone]
-                        trimmed += 1
-                    for gone in [level for level in own[ASK] if level < ask]:
-                        del own[ASK][gone]
-                        trimmed += 1
-                after += bests(own) != (bid, ask)
-    named = {known.markets[index]: sides for index, sides in books.items()}
-    return Followed(named, mismatched, trimmed, differences, after, crossed, known.counters)
+from tests.venues.simulator.following import follow
 
 
 @pytest.fixture(scope="module")

@@ -115,7 +115,7 @@ def test_the_engine_and_the_plain_matcher_agree_in_every_fill_and_total(acts: li
             continue
         placed = book.place("x", wish.side, wish.price, wish.size, rests=wish.rests)
         assert [(fill.order, fill.price, fill.size) for fill in placed.fills] == plain.place(wish)
-        for side, price in ((side, price) for side in (BID, ASK) for price in book.totals[side]):
+        for side, price in [(its, price) for its in (BID, ASK) for price in book.totals[its]]:
             waiting = [order[0] for order in plain.resting if (order[1], order[2]) == (side, price)]
             assert [order.number for order in book.queue(side, price)] == waiting
         for side in (BID, ASK):
