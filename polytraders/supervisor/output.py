@@ -52,7 +52,7 @@ class Output:
 
     def __init__(self, folder: Path, terminal: TextIO | None = None) -> None:
         self.folder = private_folder(folder)
-        self._terminal = terminal or sys.stdout
+        self._terminal: TextIO | None = terminal or sys.stdout
         self._files: dict[str, RotatingFileHandler] = {}
 
     def say(self, text: str) -> None:
@@ -71,11 +71,13 @@ class Output:
             self._show(name, for_people(text))
 
     def _show(self, name: str, text: str) -> None:
+        if self._terminal is None:
+            return
         try:
             print(f"{name:<11} | {text}", file=self._terminal, flush=True)
         except (OSError, ValueError):
             # Nobody reads any more. What runs goes on, and the files have it.
-            self._terminal = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - until the end
+            self._terminal = None
 
     def _write(self, name: str, text: str) -> None:
         at = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")

@@ -105,7 +105,13 @@ def test_the_examples_of_the_readme_are_toml() -> None:
 
 
 def test_documents_name_only_files_that_exist() -> None:
-    for name in ("README.md", "ARCHITECTURE.md", "docs/dependencies.md", *map(str, ROOT.glob("docs/adr/*.md"))):
+    for name in (
+        "README.md",
+        "ARCHITECTURE.md",
+        "docs/dependencies.md",
+        "docs/operations.md",
+        *map(str, ROOT.glob("docs/adr/*.md")),
+    ):
         text = (ROOT / name).read_text(encoding="utf-8")
         for path in re.findall(r"`((?:polytraders|apps|tests|docs|benchmarks)/[\w./-]+)`", text):
             assert (ROOT / path).exists(), f"{name} names {path}"
@@ -140,3 +146,12 @@ def test_the_web_half_never_loads_the_loop_or_numba() -> None:
     command = [sys.executable, "-c", program]
     done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_readme_names_every_setting_that_is_read() -> None:
+    source = ast.parse((ROOT / "polytraders/settings.py").read_text(encoding="utf-8"))
+    words = {node.value for node in ast.walk(source) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    names = {word for word in words if re.fullmatch(r"POLYTRADERS_[A-Z_]+|DATABASE_(OWNER_)?URL|REDIS_URL|PORT", word)}
+    table = README.partition("## The environment")[2].partition("\n## ")[0]
+    # Set by the image only.
+    assert names - {"POLYTRADERS_STATIC_ROOT"} == names & set(re.findall(r"`([A-Z_]+)`", table))
