@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from polytraders import asking
+
 if TYPE_CHECKING:
     from polytraders.replaying import Plan, Replay
 
@@ -36,6 +38,7 @@ def parser() -> argparse.ArgumentParser:
     demo.add_argument("--frames", type=int, default=DEMO_FRAMES, metavar="N", help="frames to generate")
     demo.add_argument("--seed", type=int, default=7)
     demo.add_argument("--folder", type=Path, metavar="DIR", help="where to put the capture (default .cache/demo)")
+    asking.add(verbs)
     return top
 
 
@@ -43,6 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a verb; returns the exit code: 0 good, 1 a comparison failed, 2 the input cannot be used."""
     given = parser().parse_args(arguments)
     try:
+        if given.verb in asking.VERBS:
+            return asking.ask(given)
         return replay(given) if given.verb == "replay" else demo(given)
     except BrokenPipeError:
         # Whoever read this has gone. The interpreter's last flush must not complain about it either.

@@ -52,6 +52,4 @@ def check(shard: int = 0) -> Health:
     age_ms = max(0, (time.time_ns() - loop.at_ns) // MS_NS)
     alive = age_ms <= LOOP_AGE_MS_MAX
     kill = "KILLED" if killed or loop.is_killed else "TRADING" if alive else "UNKNOWN"
-    return Health(
-        alive, "up", loop.state if alive else "silent", age_ms, kill, "" if alive else "GOV_LOOP_SILENT"
-    )
+    return Health(alive, "up", loop.state if alive else "silent", age_ms, kill, "" if alive else "GOV_LOOP_SILENT")

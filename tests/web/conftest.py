@@ -19,9 +19,7 @@ Says = Callable[..., Status]
 
 
 @pytest.fixture(scope="module")
-def log(
-    postgres_server: Any, tmp_path_factory: pytest.TempPathFactory, django_db_blocker: Any
-) -> Iterator[Written]:
+def log(postgres_server: Any, tmp_path_factory: pytest.TempPathFactory, django_db_blocker: Any) -> Iterator[Written]:
     """A database with a log, and Django pointed at it as the app role."""
     with servers.copied(postgres_server) as made, django_db_blocker.unblock():
         before = dict(connections["default"].settings_dict)

@@ -53,7 +53,9 @@ def test_filters_can_be_joined(log: Written, ada: Client) -> None:
     assert item["at"].startswith("2026-06-01T12:0")
     code = DecisionRecord.objects.filter(verdict=1).values_list("code", flat=True).first()
     assert code == number(
-        next(item["reason_code"] for item in ada.get("/api/v1/decisions?verdict=reject&limit=200").json()["items"][::-1])
+        next(
+            item["reason_code"] for item in ada.get("/api/v1/decisions?verdict=reject&limit=200").json()["items"][::-1]
+        )
     )
     by_code = ada.get("/api/v1/decisions?code=STRAT_EDGE_DETECTED&limit=200").json()["items"]
     assert len(by_code) == DecisionRecord.objects.filter(verdict=0).count()

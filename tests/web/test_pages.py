@@ -79,6 +79,7 @@ def test_a_silent_loop_is_shown_as_stale(log: Written, ada: Client, says: Says) 
     text = page(ada, "/")
     assert "is-stale" in text
     assert "The loop has said nothing for 20 s." in text
+    assert "TRADING" not in text, "nobody knows"
 
 
 def test_what_is_killed_is_named(log: Written, ada: Client, says: Says) -> None:
