@@ -6,7 +6,7 @@ python -m benchmarks.run [--rounds 5]
 import argparse
 import sys
 
-from benchmarks import dataset, micro, rounds
+from benchmarks import dataset, ledger, micro, rounds
 
 LIMITS = {
     "live_call_us": 2.0,
@@ -40,7 +40,9 @@ def main() -> None:
     print()
     for name, most in LIMITS.items():
         print(f"{name:32} {small[name]:>12.3f}   at most {most:g}{'' if small[name] <= most else '   EXCEEDED'}")
-    rounds.save("ours", {"lines": lines, "small": small, "limits": LIMITS, **rounds.commits()})
+    books = ledger.measure()
+    ledger.show(books)
+    rounds.save("ours", {"lines": lines, "small": small, "limits": LIMITS, "ledger": books, **rounds.commits()})
 
 
 if __name__ == "__main__":

@@ -38,17 +38,32 @@ def parser() -> argparse.ArgumentParser:
     demo.add_argument("--frames", type=int, default=DEMO_FRAMES, metavar="N", help="frames to generate")
     demo.add_argument("--seed", type=int, default=7)
     demo.add_argument("--folder", type=Path, metavar="DIR", help="where to put the capture (default .cache/demo)")
+    ledger_arguments(verbs.add_parser("ledger", help="the books: trial balance, journal, exports"))
     asking.add(verbs)
     return top
+
+
+def ledger_arguments(verb: argparse.ArgumentParser) -> None:
+    """What may follow `ledger`."""
+    kinds = verb.add_subparsers(dest="report", required=True, metavar="REPORT")
+    balance = kinds.add_parser("trial-balance", help="every account that is not empty, debits and credits footed")
+    balance.add_argument("--json", action="store_true", help="one JSON object; amounts are integers of 1e-6")
+    journal = kinds.add_parser("journal", help="every movement with the event that caused it")
+    journal.add_argument("--json", action="store_true", help="one JSON object a line; amounts are integers of 1e-6")
+    export = kinds.add_parser("export", help="the journal for a spreadsheet, or posted amounts for beancount")
+    export.add_argument("--format", choices=("csv", "beancount"), default="csv")
+    for made in (balance, journal, export):
+        made.add_argument("--shard", type=int, default=0, metavar="N")
+    for made in (journal, export):
+        made.add_argument("--since", type=int, default=0, metavar="SEQ", help="from this input on")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a verb; returns the exit code: 0 good, 1 a comparison failed, 2 the input cannot be used."""
     given = parser().parse_args(arguments)
     try:
-        if given.verb in asking.VERBS:
-            return asking.ask(given)
-        return replay(given) if given.verb == "replay" else demo(given)
+        asked = dict.fromkeys(asking.VERBS, asking.ask)
+        return {"replay": replay, "demo": demo, "ledger": ledger, **asked}[given.verb](given)
     except BrokenPipeError:
         # Whoever read this has gone. The interpreter's last flush must not complain about it either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -181,6 +196,28 @@ def demo(given: argparse.Namespace) -> int:
         files = f"{shown(source)} --registry {shown(registry)} --strategy logit --strategy microprice"
         print(f"  .venv/bin/polytraders replay {files} --explain {run.runner.last_approval}")
     return code
+
+
+def ledger(given: argparse.Namespace) -> int:
+    """`polytraders ledger`."""
+    import psycopg
+
+    from apps.ledger import command
+    from polytraders import settings
+
+    if not settings.DATABASE_URL:
+        print(
+            "polytraders: GOV_CONFIG_INVALID: no database: start `polytraders up`, or set DATABASE_URL", file=sys.stderr
+        )
+        return UNUSABLE
+    try:
+        with psycopg.connect(settings.DATABASE_URL) as conn:
+            return command.run(given, conn, sys.stdout, sys.stderr)
+    except psycopg.Error as error:
+        # The first line is enough, and no driver's text repeats the address, which holds a password.
+        words = str(error).strip().partition("\n")[0]
+        print(f"polytraders: GOV_CONFIG_INVALID: the ledger cannot be read: {words}", file=sys.stderr)
+        return UNUSABLE
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from polytraders.contracts.execution import ExecutionEstimate, ExecutionWarning
 from polytraders.contracts.fair_value import FairValue
 from polytraders.contracts.features import FeatureQuality, FeatureVector
 from polytraders.contracts.inputs import MarketStatus
-from polytraders.contracts.ledger import Position, Transfer
+from polytraders.contracts.ledger import Movement, Position, Transfer
 from polytraders.contracts.market import Action, Market, Outcome
 from polytraders.contracts.orders import Fill, Order, OrderStatus
 from polytraders.contracts.replay import ReplayReport
@@ -39,6 +39,7 @@ ARTEFACTS: tuple[Any, ...] = (
     ApprovedTrade,
     Order,
     Fill,
+    Movement,
     Transfer,
     Position,
     ReplayReport,

@@ -20,8 +20,8 @@ def move(
     return Transfer(
         id=f"t{number}",
         source_event=(number, 0),
-        debit_account=debit,
-        credit_account=credit,
+        from_account=debit,
+        to_account=credit,
         asset=asset,
         amount=amount,
         status=status,

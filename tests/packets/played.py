@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from apps.ledger.comparison import Sums
 from polytraders.contracts import state as s
 from polytraders.contracts.inputs import Kind, Scope, empty
 from polytraders.naming import Moment, Names
@@ -34,20 +35,24 @@ class Step(NamedTuple):
     """What one call of the loop left behind.
 
     Attributes:
+        inputs: INPUT rows of the call.
         out: OUT rows.
         detail: DETAIL rows.
         moments: What was in force, by market and strategy, for those that decided.
         cash: Of the portfolio.
         reserved: Of the portfolio.
         holds: Micro-pUSD held by each open purchase, by market and strategy.
+        sums: What the loop believes, by the ledger's accounts.
     """
 
+    inputs: np.ndarray
     out: np.ndarray
     detail: np.ndarray
     moments: dict[tuple[int, int], Moment]
     cash: int
     reserved: int
     holds: dict[tuple[int, int], int]
+    sums: Sums
 
 
 class Played(NamedTuple):
@@ -105,8 +110,9 @@ def made(given: list[tuple[int, int, int, int, int]], now: int) -> np.ndarray:
     return block
 
 
-def look(run: Any) -> Step:
+def look(run: Any, inputs: np.ndarray) -> Step:
     """What the last call left behind."""
+    from polytraders.journal import kernel_sums
     from polytraders.naming import moment
 
     out, detail = run.runner.outs().copy(), run.runner.details().copy()
@@ -114,12 +120,14 @@ def look(run: Any) -> Step:
     pairs = {(int(row["market"]), int(row["strategy"])) for row in out if row["detail"] != s.NONE}
     buys = np.argwhere((state.pairs["order"] != s.NO_ORDER) & (state.pairs["order_action"] == s.BUY))
     return Step(
+        inputs,
         out,
         detail,
         {pair: moment(state, *pair) for pair in pairs},
         int(state.portfolio["cash"][0]),
         int(state.portfolio["reserved"][0]),
         {(int(m), int(n)): int(state.pairs[m, n]["order_held"]) for m, n in buys},
+        kernel_sums(state, run.names),
     )
 
 
@@ -154,7 +162,7 @@ def play(folder: Path) -> Played:
             pairs = run.runner.state.pairs[: len(run.names.markets)]
             quantities = np.stack((pairs["qty_yes"], pairs["qty_no"]), axis=-1)
         run.runner.feed(block)
-        steps.append(look(run))
+        steps.append(look(run, block.copy()))
     names = run.names._replace(
         markets=tuple(run.names.markets), tokens=tuple(tuple(tokens) for tokens in run.names.tokens)
     )

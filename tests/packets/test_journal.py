@@ -6,8 +6,8 @@ import pytest
 from apps.ledger.core.transfers import NOTHING, Balance, Key, balances, sums, trial_balance
 from polytraders.contracts import state as s
 from polytraders.contracts.inputs import SIZE_UNIT
-from polytraders.contracts.ledger import TransferStatus
-from polytraders.journal import CASH, FEES, HELD, MAY_BE_NEGATIVE, MONEY, Journal, transfers
+from polytraders.contracts.ledger import CASH, FEES, HELD, MAY_BE_NEGATIVE, MONEY, TransferStatus
+from polytraders.journal import Books, transfers
 from polytraders.naming import Names
 from tests.packets.made import NAMES, SHARE, SIZE
 from tests.packets.played import CAPITAL, Played
@@ -35,53 +35,53 @@ def row(kind: int, seq: int, **fields: int) -> np.void:
 
 def test_worked_example() -> None:
     # BUY 2,000 YES at 0.65 at most: 1,200 fill at 0.64, the rest expires; later the market pays out.
-    journal = Journal(NAMES)
-    journal.deposit(1, 10_000 * SHARE)
+    books = Books(NAMES)
+    books.deposit(1, 10_000 * SHARE)
     held = 1_300 * SHARE
-    journal.add([row(s.APPROVAL, 7, size=SIZE, price=6_500, held=held)])
-    assert balances(journal.entries.values())[CASH, MONEY] == Balance(10_000 * SHARE, 0, held)
+    books.add([row(s.APPROVAL, 7, size=SIZE, price=6_500, held=held)])
+    assert balances(books.entries.values())[CASH, MONEY] == Balance(10_000 * SHARE, 0, held)
     paid = row(s.FILL, 9, size=1_200 * SHARE, price=6_400, money=768 * SHARE, fee=3_840_000, held=520 * SHARE)
-    journal.add([paid])
-    found = balances(journal.entries.values())
+    books.add([paid])
+    found = balances(books.entries.values())
     assert found[CASH, MONEY] == Balance(9_228_160_000, 0, 520 * SHARE)
     assert found["position:logit", "111"].free == 1_200 * SHARE
     assert found[FEES, MONEY].posted == 3_840_000
-    journal.add([row(s.DONE, 12, size=800 * SHARE, money=520 * SHARE)])
-    journal.add([row(s.SETTLED, 20, size=1_200 * SHARE, money=1_200 * SHARE)])
-    trial = trial_balance(journal.entries.values(), MAY_BE_NEGATIVE)
+    books.add([row(s.DONE, 12, size=800 * SHARE, money=520 * SHARE)])
+    books.add([row(s.SETTLED, 20, size=1_200 * SHARE, money=1_200 * SHARE)])
+    trial = trial_balance(books.entries.values(), MAY_BE_NEGATIVE)
     assert trial.faults == ()
     assert trial.balances[CASH, MONEY] == Balance(10_428_160_000, 0, 0)
     assert trial.balances["position:logit", "111"] == trial.balances[HELD, MONEY] == NOTHING
-    assert [entry.id for entry in journal.entries.values()] == [
+    assert [entry.id for entry in books.entries.values()] == [
         "1:0:capital", "7:0:hold", "9:0:money", "9:0:fee", "9:0:shares", "9:0:hold", "20:0:shares", "20:0:money",
     ]  # fmt: skip
-    assert journal.entries["7:0:hold"].status is journal.entries["9:0:hold"].status is TransferStatus.VOIDED
-    assert journal.left == {"7:0:0": 0}
+    assert books.entries["7:0:hold"].status is books.entries["9:0:hold"].status is TransferStatus.VOIDED
+    assert books.journal.holds == {}
 
 
 def test_a_sale_holds_its_shares_and_brings_money() -> None:
     bought = [row(s.APPROVAL, 7, size=SIZE, held=SIZE, price=10_000), row(s.FILL, 8, size=SIZE, money=SIZE)]
     sale = row(s.APPROVAL, 9, action=s.SELL, size=SIZE, held=SIZE, price=6_000)
-    journal = Journal(NAMES)
-    journal.deposit(1, SIZE)
-    journal.add([*bought, sale])
-    assert balances(journal.entries.values())["position:logit", "111"] == Balance(SIZE, 0, SIZE)
+    books = Books(NAMES)
+    books.deposit(1, SIZE)
+    books.add([*bought, sale])
+    assert balances(books.entries.values())["position:logit", "111"] == Balance(SIZE, 0, SIZE)
     sold = {"size": 500 * SHARE, "money": -300 * SHARE, "fee": 1, "held": 1_500 * SHARE}
-    journal.add([row(s.FILL, 10, order_seq=9, action=s.SELL, **sold)])
-    found = balances(journal.entries.values())
+    books.add([row(s.FILL, 10, order_seq=9, action=s.SELL, **sold)])
+    found = balances(books.entries.values())
     assert found["position:logit", "111"] == Balance(1_500 * SHARE, 0, 1_500 * SHARE)
     assert found[CASH, MONEY].posted == 300 * SHARE - 1
-    journal.add([row(s.DONE, 11, order_seq=9, action=s.SELL, size=1_500 * SHARE)])
-    assert balances(journal.entries.values())["position:logit", "111"].free == 1_500 * SHARE
+    books.add([row(s.DONE, 11, order_seq=9, action=s.SELL, size=1_500 * SHARE)])
+    assert balances(books.entries.values())["position:logit", "111"].free == 1_500 * SHARE
 
 
 def test_rows_that_move_nothing_are_passed_over_and_capital_can_leave() -> None:
-    journal = Journal(NAMES)
-    journal.add(row(kind, 5) for kind in (s.PACKET, s.COUNTS, s.BOOK))
-    assert journal.entries == {}
-    journal.deposit(1, 5)
-    journal.deposit(2, -2)
-    assert balances(journal.entries.values())[CASH, MONEY].free == 3
+    books = Books(NAMES)
+    books.add(row(kind, 5) for kind in (s.PACKET, s.COUNTS, s.BOOK))
+    assert books.entries == {}
+    books.deposit(1, 5)
+    books.deposit(2, -2)
+    assert balances(books.entries.values())[CASH, MONEY].free == 3
 
 
 def test_booking_a_row_twice_is_refused() -> None:
@@ -97,17 +97,17 @@ def test_a_token_nobody_has_told_is_named_by_its_market() -> None:
 
 
 def test_after_every_step_of_a_session_ledger_and_loop_agree(played: Played) -> None:
-    journal = Journal(played.names)
+    books = Books(played.names)
     deposited = False
     compared = 0
     for step in played.steps:
         if not deposited:
-            journal.deposit(0, CAPITAL)
+            books.deposit(0, CAPITAL)
             deposited = True
-        before = dict(journal.entries)
-        journal.add(step.out)
-        if len(journal.entries) != len(before):
-            trial = trial_balance(journal.entries.values(), MAY_BE_NEGATIVE)
+        before = dict(books.entries)
+        books.add(step.out)
+        if len(books.entries) != len(before):
+            trial = trial_balance(books.entries.values(), MAY_BE_NEGATIVE)
             assert trial.faults == ()
             cash = trial.balances[CASH, MONEY]
             assert (cash.posted, cash.outgoing) == (step.cash, step.reserved)
@@ -119,7 +119,7 @@ def test_after_every_step_of_a_session_ledger_and_loop_agree(played: Played) -> 
     assert purchases
     for out in purchases:
         assert out["held"] == needed(int(out["size"]), int(out["price"]), played.fees[int(out["market"])])
-    assert set(sums(balances(journal.entries.values())).values()) == {0}
+    assert set(sums(balances(books.entries.values())).values()) == {0}
 
 
 def test_what_a_session_still_held_before_it_was_settled_is_in_the_ledger(played: Played) -> None:

@@ -1,6 +1,6 @@
 """Transfers: pending, then posted or voided, once. Balanced by construction, and the trial balance proves it.
 
-A transfer has one amount, one debit account and one credit account, so no sum of transfers can be out of balance. What
+A transfer has one amount, one account it leaves and one it enters, so no sum of transfers can be out of balance. What
 can go wrong (no amount, one account on both sides, a second booking, an overdraft) is a code.
 """
 
@@ -27,9 +27,9 @@ class Balance(NamedTuple):
     """One account in one asset; micro-pUSD or 1e-6 shares.
 
     Attributes:
-        posted: Credits minus debits of posted transfers.
-        incoming: Credits that are still pending.
-        outgoing: Debits that are still pending: held back from `free`.
+        posted: What came in minus what went out by posted transfers.
+        incoming: What pending transfers will bring.
+        outgoing: What pending transfers will take: held back from `free`.
     """
 
     posted: int
@@ -38,7 +38,7 @@ class Balance(NamedTuple):
 
     @property
     def free(self) -> int:
-        """What may be used: pending credits do not count before they are posted, pending debits count at once."""
+        """What may be used: pending income does not count before it is posted, pending payments count at once."""
         return self.posted - self.outgoing
 
 
@@ -49,7 +49,7 @@ def transfer_code(transfer: Transfer) -> str:
     """Reason code that refuses a new transfer, "" when it may be booked."""
     if transfer.amount <= 0:
         return "EXEC_LEDGER_AMOUNT_INVALID"
-    if transfer.debit_account == transfer.credit_account:
+    if transfer.from_account == transfer.to_account:
         return "EXEC_LEDGER_ACCOUNTS_EQUAL"
     return ""
 
@@ -74,22 +74,21 @@ def balances(transfers: Iterable[Transfer]) -> dict[Key, Balance]:
     """Every account's balance by (account, asset), in the order of their first transfer."""
     found: dict[Key, Balance] = {}
     for transfer in transfers:
-        debit = (transfer.debit_account, transfer.asset)
-        credit = (transfer.credit_account, transfer.asset)
-        paid = found.get(debit, NOTHING)
-        found[debit] = _debited(paid, transfer)
-        found[credit] = _credited(found.get(credit, NOTHING), transfer)
+        payer = (transfer.from_account, transfer.asset)
+        payee = (transfer.to_account, transfer.asset)
+        found[payer] = _paid(found.get(payer, NOTHING), transfer)
+        found[payee] = _received(found.get(payee, NOTHING), transfer)
     return found
 
 
-def _debited(balance: Balance, transfer: Transfer) -> Balance:
+def _paid(balance: Balance, transfer: Transfer) -> Balance:
     if transfer.status is POSTED:
         return balance._replace(posted=balance.posted - transfer.amount)
     held = transfer.amount if transfer.status is PENDING else 0
     return balance._replace(outgoing=balance.outgoing + held)
 
 
-def _credited(balance: Balance, transfer: Transfer) -> Balance:
+def _received(balance: Balance, transfer: Transfer) -> Balance:
     if transfer.status is POSTED:
         return balance._replace(posted=balance.posted + transfer.amount)
     due = transfer.amount if transfer.status is PENDING else 0

@@ -6,9 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     """Tables of projections: the app role may write them, for they can be dropped and rebuilt."""
 
-    initial = True
-
-    dependencies = []
+    dependencies = [("ledger", "0003_models")]
 
     operations = [
         migrations.CreateModel(
