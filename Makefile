@@ -21,10 +21,15 @@ $(PEERS): .ci/setup requirements-uv.lock benchmarks/peers/requirements-peers.loc
 	@touch $@
 
 run: setup
-	@$(BIN)/polytraders demo
+	@$(BIN)/polytraders up --without loop --without simulator
+
+# The browser's event loop and the other tests' do not share a process, so each have one; both run whatever the other says.
+define tests
+status=0; $(BIN)/pytest -c tests/e2e/pytest.ini tests/e2e || status=$$?; $(BIN)/pytest || status=$$?; exit $$status
+endef
 
 test: setup
-	@$(BIN)/pytest
+	@$(tests)
 
 check: setup
 	@$(BIN)/ruff check
@@ -32,7 +37,7 @@ check: setup
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python manage.py check
-	@$(BIN)/pytest
+	@$(tests)
 
 format: setup
 	@$(BIN)/ruff check --fix

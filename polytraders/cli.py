@@ -38,6 +38,13 @@ def parser() -> argparse.ArgumentParser:
     demo.add_argument("--frames", type=int, default=DEMO_FRAMES, metavar="N", help="frames to generate")
     demo.add_argument("--seed", type=int, default=7)
     demo.add_argument("--folder", type=Path, metavar="DIR", help="where to put the capture (default .cache/demo)")
+    up = verbs.add_parser("up", help="start everything: servers, exchange simulator, loop, console, jobs")
+    up.add_argument("--port", type=int, metavar="N", help="port of the console on loopback (default: PORT, or any)")
+    up.add_argument("--speed", type=int, metavar="X", help="speed of the simulator's time, 1 to 100")
+    up.add_argument("--seed", type=int, metavar="N", help="seed of the simulator")
+    up.add_argument(
+        "--without", action="append", default=[], metavar="NAME", help="leave a process out, and see to it yourself"
+    )
     ledger_arguments(verbs.add_parser("ledger", help="the books: trial balance, journal, exports"))
     asking.add(verbs)
     return top
@@ -63,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser().parse_args(arguments)
     try:
         asked = dict.fromkeys(asking.VERBS, asking.ask)
-        return {"replay": replay, "demo": demo, "ledger": ledger, **asked}[given.verb](given)
+        return {"replay": replay, "demo": demo, "up": up, "ledger": ledger, **asked}[given.verb](given)
     except BrokenPipeError:
         # Whoever read this has gone. The interpreter's last flush must not complain about it either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -100,6 +107,38 @@ def replay(given: argparse.Namespace) -> int:
         code = getattr(error, "code", "GOV_CONFIG_INVALID")
         print(f"polytraders: {code}: {error}", file=sys.stderr)
         return UNUSABLE
+
+
+def up(given: argparse.Namespace) -> int:
+    """`polytraders up`."""
+    for name, value in (("PORT", given.port), ("POLYTRADERS_SPEED", given.speed), ("POLYTRADERS_SEED", given.seed)):
+        if value is not None:
+            os.environ[name] = str(value)
+    from django.core.exceptions import ImproperlyConfigured
+
+    from polytraders.supervisor.plan import NAMES, Options, inherited
+    from polytraders.supervisor.up import up as run
+
+    unknown = set(given.without) - set(NAMES)
+    if unknown:
+        print(f"polytraders: GOV_CONFIG_INVALID: --without is one of {', '.join(NAMES)}", file=sys.stderr)
+        return UNUSABLE
+    try:
+        from polytraders import settings
+    except ImproperlyConfigured as error:
+        print(f"polytraders: GOV_CONFIG_INVALID: {error}", file=sys.stderr)
+        return UNUSABLE
+    return run(
+        Options(
+            home=settings.HOME,
+            environ=inherited(),
+            venue=settings.VENUE,
+            speed=settings.SPEED,
+            seed=settings.SEED,
+            port=settings.PORT,
+            without=tuple(given.without),
+        )
+    )
 
 
 def _replay(plan: "Plan", as_json: bool, against: Path | None) -> "tuple[int, Replay]":

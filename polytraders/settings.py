@@ -17,9 +17,9 @@ from django.core.exceptions import ImproperlyConfigured
 
 from polytraders.logs import logging_config
 
+from polytraders.supervisor.place import RUNNING_FILE
+
 BASE_DIR: Final = Path(__file__).resolve().parents[1]
-RUNNING_FILE: Final = "run.json"
-"""In POLYTRADERS_HOME while `polytraders up` runs: where its servers are, for commands from another terminal."""
 
 
 def env_bool(name: str, default: bool, environ: Mapping[str, str] = os.environ) -> bool:
@@ -178,6 +178,8 @@ REDIS_URL = ENVIRON.get("REDIS_URL")
 VENUE = env_choice("POLYTRADERS_VENUE", ("simulator", "polymarket"), ENVIRON)
 SPEED = env_number("POLYTRADERS_SPEED", 1, 1, 100, ENVIRON)
 SEED = env_number("POLYTRADERS_SEED", 7, 0, 2**31 - 1, ENVIRON)
+PORT = env_number("PORT", 0, 0, 65_535, ENVIRON)
+"""Of the console, on loopback; 0 is any that is free."""
 SIMULATOR_URL = ENVIRON.get("POLYTRADERS_SIMULATOR_URL")
 if VENUE != "simulator" and SPEED != 1:
     raise ImproperlyConfigured("POLYTRADERS_SPEED is for the simulator: a real venue's time cannot be scaled")

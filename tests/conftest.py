@@ -5,12 +5,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import settings
 
-from polytraders.contracts import state as s
-from polytraders.contracts.inputs import INPUT
 from polytraders.supervisor.postgres import Postgres
 from polytraders.supervisor.valkey import Valkey
 from tests import servers
@@ -23,13 +20,10 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeat"))
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Load the loop from the cache, or compile it, which takes up to a minute, outside of any test's time."""
-    from polytraders import loop
-    from polytraders.kernel.block import new_block
+    from polytraders.compiling import compile_loop
 
-    if session.config.option.collectonly:
-        return
-    empty = [np.zeros(dtype.itemsize, np.uint8) for dtype in (INPUT, s.OUT, s.DETAIL)]
-    loop.run(new_block(s.Sizes(markets=1, strategies=1)), empty[0], 0, 0, empty[1], empty[2])
+    if not session.config.option.collectonly:
+        compile_loop()
 
 
 @pytest.fixture(scope="session")

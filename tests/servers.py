@@ -1,6 +1,5 @@
 """The database server of a test run: made once, migrated once by the owner, copied for whoever needs a database."""
 
-import hashlib
 import os
 import shutil
 import subprocess
@@ -15,6 +14,7 @@ from urllib.parse import urlsplit
 import psycopg
 from psycopg import sql
 
+from polytraders.supervisor.migrations import migrations_hash
 from polytraders.supervisor.postgres import APP, DATABASE, OWNER, SUPERUSER, Postgres, see_to_roles
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -33,16 +33,6 @@ class Database(NamedTuple):
 
 class RefusedError(RuntimeError):
     """The server named for tests is not for tests."""
-
-
-def migrations_hash() -> str:
-    """Changes when a migration or a role's rights change."""
-    digest = hashlib.sha256()
-    files = [*ROOT.glob("apps/*/migrations/*"), *ROOT.glob("polytraders/*/migrations/*")]
-    for path in sorted([*files, ROOT / "polytraders/supervisor/roles.sql", ROOT / "requirements.lock"]):
-        if path.suffix in (".py", ".sql", ".lock"):
-            digest.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes() + b"\0")
-    return digest.hexdigest()[:16]
 
 
 def migrate(owner_dsn: str, app_dsn: str) -> None:

@@ -22,7 +22,7 @@ def setup(request: HttpRequest, token: str) -> HttpResponse:
     """Make the first user. A link that is spent, expired or unknown says so with 404 and does nothing."""
     if not SetupLink.is_good(token):
         return render(request, "access/setup_over.html", status=404)
-    form = BaseUserCreationForm[User](request.POST or None)
+    form: BaseUserCreationForm[User] = BaseUserCreationForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         with transaction.atomic():
             # A form with a mistake leaves the link as it was; two forms at the same time make one user.

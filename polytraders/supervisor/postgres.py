@@ -28,7 +28,6 @@ ROLES: Final = Path(__file__).with_name("roles.sql")
 READY_S_MAX: Final = 60.0
 """Longer only where crash recovery has very much to read."""
 STOP_S_MAX: Final = 10.0
-PORTS_TRIED: Final = 5
 BUILTIN_LOCALE_SINCE: Final = 17
 OPTIONS: Final = ("timezone=UTC", "log_timezone=UTC", "log_checkpoints=off", "unix_socket_directories=")
 FAST_AND_LOOSE: Final = (
@@ -77,6 +76,7 @@ class Postgres:
         self.port = 0
         self.process: subprocess.Popen[bytes] | None = None
         self._bin = postgres_bin()
+        self._answered = False
         self._account = Account()
         self._major = self._version()
         self.data = self.folder / f"pgdata-{self._major}"
@@ -150,7 +150,9 @@ class Postgres:
     def launch(self, output: int | None = None) -> None:
         """Start the server and return at once. From the main thread."""
         self._forget_a_dead_server()
-        self.port = free_port()
+        if not self._answered:
+            # Once its address has been given out it stays where it is, over every restart.
+            self.port = free_port()
         options = [
             *OPTIONS,
             "listen_addresses=127.0.0.1",
@@ -189,6 +191,7 @@ class Postgres:
         with connection:
             if connection.execute("SELECT FROM pg_database WHERE datname = %s", (DATABASE,)).rowcount == 0:
                 connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
+        self._answered = True
         with psycopg.connect(self.url(SUPERUSER), autocommit=True) as connection:
             see_to_roles(connection, {role: kept_secret(self.folder, role) for role in (OWNER, APP)})
 
@@ -241,8 +244,8 @@ class Postgres:
         for path in (self._bin / "postgres", self.folder / "pgdata"):
             if not self._account.reaches(path):
                 raise PostgresError(
-                    "PostgreSQL may not run as root, this machine has no user namespaces, and `nobody` cannot reach"
-                    f" {path}: start as an ordinary user, or set DATABASE_URL and DATABASE_OWNER_URL to a running server"
+                    "PostgreSQL may not run as root, this machine has no user namespaces, and `nobody` cannot"
+                    f" reach {path}: start as an ordinary user, or set DATABASE_URL and DATABASE_OWNER_URL"
                 )
 
     def _forget_a_dead_server(self) -> None:

@@ -1,0 +1,48 @@
+"""Compiles the loop ahead of its first use: `python -m polytraders.compiling`. Quick where it is compiled already."""
+
+import sys
+import threading
+import time
+
+import numpy as np
+
+from polytraders import loop
+from polytraders.contracts import state as s
+from polytraders.contracts.inputs import INPUT
+from polytraders.kernel.block import new_block
+from polytraders.kernel.jit import JIT_OFF, is_warm
+
+TELL_EVERY_S = 5.0
+
+
+def compile_loop() -> None:
+    """Run the loop over no input, which compiles all of it or loads it from the cache."""
+    empty = [np.zeros(dtype.itemsize, np.uint8) for dtype in (INPUT, s.OUT, s.DETAIL)]
+    loop.run(new_block(s.Sizes(markets=1, strategies=1)), empty[0], 0, 0, empty[1], empty[2])
+
+
+def main() -> None:
+    """Compile, and say now and then that it still goes on."""
+    if JIT_OFF or is_warm():
+        compile_loop()
+        return
+    sys.stdout.write("first run of this build: compiling the loop, up to a minute\n")
+    sys.stdout.flush()
+    began = time.monotonic()
+    done = threading.Event()
+
+    def tell() -> None:
+        while not done.wait(TELL_EVERY_S):
+            sys.stdout.write(f"still compiling, {time.monotonic() - began:.0f} s\n")
+            sys.stdout.flush()
+
+    teller = threading.Thread(target=tell, daemon=True)
+    teller.start()
+    compile_loop()
+    done.set()
+    teller.join()
+    sys.stdout.write(f"compiled in {time.monotonic() - began:.0f} s\n")
+
+
+if __name__ == "__main__":
+    main()
