@@ -14,7 +14,7 @@ from polytraders import asking
 if TYPE_CHECKING:
     from polytraders.replaying import Plan, Replay
 
-OK, REGRESSION, UNUSABLE = 0, 1, 2
+OK, REGRESSION, UNUSABLE, BROKEN = 0, 1, 2, 4
 DEMO_FRAMES = 40_000
 
 
@@ -38,6 +38,9 @@ def parser() -> argparse.ArgumentParser:
     demo.add_argument("--frames", type=int, default=DEMO_FRAMES, metavar="N", help="frames to generate")
     demo.add_argument("--seed", type=int, default=7)
     demo.add_argument("--folder", type=Path, metavar="DIR", help="where to put the capture (default .cache/demo)")
+    verify = verbs.add_parser("verify", help="prove the stored log, or name the first row that is wrong")
+    verify.add_argument("--deep", action="store_true", help="unpack every raw frame too")
+    verify.add_argument("--json", action="store_true", help="print the result as JSON")
     up = verbs.add_parser("up", help="start everything: servers, exchange simulator, loop, console, jobs")
     up.add_argument("--port", type=int, metavar="N", help="port of the console on loopback (default: PORT, or any)")
     up.add_argument("--speed", type=int, metavar="X", help="speed of the simulator's time, 1 to 100")
@@ -66,11 +69,11 @@ def ledger_arguments(verb: argparse.ArgumentParser) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a verb; returns the exit code: 0 good, 1 a comparison failed, 2 the input cannot be used."""
+    """Run a verb; returns the exit code: 0 good, 1 a comparison failed, 2 input cannot be used, 4 the log is broken."""
     given = parser().parse_args(arguments)
     try:
-        asked = dict.fromkeys(asking.VERBS, asking.ask)
-        return {"replay": replay, "demo": demo, "up": up, "ledger": ledger, **asked}[given.verb](given)
+        verbs = {"replay": replay, "demo": demo, "up": up, "verify": verify, "ledger": ledger}
+        return {**verbs, **dict.fromkeys(asking.VERBS, asking.ask)}[given.verb](given)
     except BrokenPipeError:
         # Whoever read this has gone. The interpreter's last flush must not complain about it either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -235,6 +238,45 @@ def demo(given: argparse.Namespace) -> int:
         files = f"{shown(source)} --registry {shown(registry)} --strategy logit --strategy microprice"
         print(f"  .venv/bin/polytraders replay {files} --explain {run.runner.last_approval}")
     return code
+
+
+def verify(given: argparse.Namespace) -> int:
+    """`polytraders verify`."""
+    import psycopg
+
+    from apps.eventlog.faults import LogFault, Unavailable
+    from apps.eventlog.verify import verify as first_wrong
+    from polytraders import settings
+
+    if not settings.DATABASE_URL:
+        print(
+            "polytraders: GOV_CONFIG_INVALID: no database: start `polytraders up`, or set DATABASE_URL", file=sys.stderr
+        )
+        return UNUSABLE
+    terminal = sys.stderr.isatty()
+
+    def show(shard: int, seq: int, last: int) -> None:
+        if terminal and (seq == last or time.monotonic() - told[0] > 0.2):
+            told[0] = time.monotonic()
+            line = f"shard {shard}: {seq:,} of {last:,} inputs ({seq / max(last, 1):.0%})"
+            print(f"\r\x1b[K{line}", end="" if seq < last else "\n", file=sys.stderr, flush=True)
+
+    told = [0.0]
+    try:
+        found = first_wrong(settings.DATABASE_URL, settings.HOME, given.deep, progress=show)
+    except LogFault as error:
+        print(f"polytraders: {error}", file=sys.stderr)
+        return UNUSABLE
+    except psycopg.Error as error:
+        # The first line is enough, and no driver's text repeats the address, which holds a password.
+        words = str(error).strip().partition("\n")[0]
+        print(f"polytraders: {Unavailable.code}: the log cannot be read: {words}", file=sys.stderr)
+        return UNUSABLE
+    if given.json:
+        print(json.dumps({"ok": found is None, "finding": found._asdict() if found else None}))
+    else:
+        print(found.in_words() if found else "the log is whole")
+    return BROKEN if found else OK
 
 
 def ledger(given: argparse.Namespace) -> int:

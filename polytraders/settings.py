@@ -16,7 +16,6 @@ from celery.schedules import crontab
 from django.core.exceptions import ImproperlyConfigured
 
 from polytraders.logs import logging_config
-
 from polytraders.supervisor.place import RUNNING_FILE
 
 BASE_DIR: Final = Path(__file__).resolve().parents[1]

@@ -37,12 +37,13 @@ class Reader:
             Corrupt: It is not there, or not a packed segment.
         """
         self.name = name
+        self._packed = packed or not (folder / name).exists()
         self._sizes: list[int] = []
         self._starts: list[int] = []
         self._piece = (-1, b"")
         try:
             # The plain file goes only after the packed one is whole, so one of them is always there.
-            if packed or not (folder / name).exists():
+            if self._packed:
                 self._file = (folder / f"{name}{PACKED}").open("rb")
                 self._index()
             else:
@@ -53,8 +54,8 @@ class Reader:
     def _index(self) -> None:
         try:
             self._file.seek(-FOOT.size, os.SEEK_END)
-            _, count, magic = FOOT.unpack(self._file.read())
-            if magic != MAGIC:
+            total, count, magic = FOOT.unpack(self._file.read())
+            if magic != MAGIC or count != -(-total // PIECE):
                 raise ValueError("wrong ending")
             self._file.seek(-FOOT.size - 4 * count, os.SEEK_END)
             self._sizes = list(struct.unpack(f"<{count}I", self._file.read(4 * count)))
@@ -69,7 +70,7 @@ class Reader:
         Raises:
             Corrupt: A piece cannot be unpacked.
         """
-        if not self._sizes:
+        if not self._packed:
             self._file.seek(start)
             return self._file.read(end - start)
         first, last = start // PIECE, max(start, end - 1) // PIECE
