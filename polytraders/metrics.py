@@ -3,8 +3,10 @@
 Base units (seconds, bytes, ratios), one prefix, and labels of few values: never a market, an order or a person.
 """
 
-from collections.abc import Mapping
-from typing import Final, NamedTuple
+from collections.abc import Mapping, Sequence
+from threading import Thread
+from typing import Any, Final, NamedTuple
+from wsgiref.simple_server import WSGIServer
 
 import numpy as np
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, start_http_server
@@ -30,7 +32,7 @@ class LoopMetrics:
     def __init__(self, *, version: str, build_hash: str) -> None:
         """An empty registry, nothing global, so that a test or a second shard has its own."""
         self.registry = CollectorRegistry()
-        made = {"registry": self.registry, "namespace": "polytraders"}
+        made: dict[str, Any] = {"registry": self.registry, "namespace": "polytraders"}
         self.feed_age = Gauge(
             "feed_last_event_age_seconds", "Since the feed's last frame.", ["venue", "stream"], **made
         )
@@ -68,8 +70,6 @@ class LoopMetrics:
         self.rss = Gauge("resident_memory_bytes", "Resident memory of the loop's process.", **made)
         self.build = Gauge("build_info", "Always 1.", ["version", "config_hash"], **made)
         self.build.labels(version, build_hash).set(1)
-        for state in ("ok", "none", "resync"):
-            self.book_state.labels("", state).set(0)
         for scope in Scope:
             self.kill_state.labels(scope.name.lower()).set(0)
 
@@ -79,7 +79,7 @@ class LoopMetrics:
         for kind in np.flatnonzero(kinds).tolist():
             self.events.labels(KINDS.get(kind, "other")).inc(int(kinds[kind]))
 
-    def said(self, outs: np.ndarray, strategies: "Mapping[int, str] | list[str]", venue: str) -> None:
+    def said(self, outs: np.ndarray, strategies: "Mapping[int, str] | Sequence[str]", venue: str) -> None:
         """Count a block's OUT rows."""
         counted = outs[(outs["counted"] > 0) & (outs["counted_first"] != s.NONE)]
         for key, rows in _grouped(counted, ("strategy", "action", "counted_first")):
@@ -114,20 +114,19 @@ class LoopMetrics:
 class Served(NamedTuple):
     """A running server of metrics."""
 
-    server: "object"
-    thread: "object"
+    server: WSGIServer
+    thread: Thread
 
     @property
     def port(self) -> int:
         """Where it listens."""
-        found: int = self.server.server_port  # type: ignore[attr-defined]
-        return found
+        return self.server.server_port
 
     def close(self) -> None:
         """Stop listening and let the thread end."""
-        self.server.shutdown()  # type: ignore[attr-defined]
-        self.server.server_close()  # type: ignore[attr-defined]
-        self.thread.join()  # type: ignore[attr-defined]
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join()
 
 
 def _grouped(rows: np.ndarray, fields: tuple[str, ...]) -> list[tuple[tuple[int, ...], np.ndarray]]:

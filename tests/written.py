@@ -68,7 +68,7 @@ class Written:
     def _outputs(self) -> tuple[np.ndarray, np.ndarray]:
         said = self.world.said[self._said :]
         outs = np.array([one.row for one in said], s.OUT) if said else np.zeros(0, s.OUT)
-        details = []
+        details: list[np.void] = []
         for number in range(len(said)):
             told = self.world.told.get(self._said + number)
             outs["detail"][number] = s.NONE if told is None else len(details)
@@ -80,8 +80,7 @@ class Written:
     def _records(self, in_seq: int) -> list[Record]:
         state = self.world.state
         found = [Record(What.LIMITS, 0, in_seq, state.limits[0].tobytes())]
-        for market in range(len(state.markets)):
-            found.append(Record(What.MARKET, market, in_seq, state.markets[market].tobytes()))
+        found += [Record(What.MARKET, at, in_seq, state.markets[at].tobytes()) for at in range(len(state.markets))]
         for strategy in range(len(state.strategies)):
             found.append(Record(What.STRATEGY, strategy, in_seq, state.strategies[strategy].tobytes()))
             found.append(Record(What.PARAMS, strategy, in_seq, state.params[strategy].tobytes()))
@@ -124,5 +123,10 @@ def busy(dsn: str, folder: Path, *, markets: int = 2, titles: tuple[str, ...] = 
     world.tick()
     for market in range(markets):
         world.touch(market)
+    log.commit()
+    # A book with one side only: nothing to measure, so no opinion and no edge.
+    world.snapshot(bids={})
+    world.wait(1.0)
+    world.tick()
     log.commit()
     return log

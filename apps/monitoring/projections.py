@@ -86,8 +86,8 @@ def _counted(stretch: Stretch, rows: np.ndarray) -> _Counts:
     counts.count[2, "rows"] += stretch.inputs - len(rows)
     counts.count[3, "inputs"] += stretch.inputs
     counts.add(3, "outputs", outs)
-    for kind, (stage, what) in OUTS.items():
-        counts.add(stage, what, outs[outs["kind"] == kind])
+    for said, (stage, what) in OUTS.items():
+        counts.add(stage, what, outs[outs["kind"] == said])
     counted = outs[(outs["counted"] > 0) & (outs["counted_first"] != s.NONE)]
     counts.add(7, "evaluations", counted, int(counted["counted"].sum()))
     decided = outs[(outs["kind"] == s.PACKET) | (outs["kind"] == s.APPROVAL)]

@@ -12,15 +12,17 @@ from apps.oms.models import OrderRecord
 from apps.registry.models import MarketRecord
 from apps.risk.models import DecisionRecord, MinuteRecord
 from polytraders.console import stages
+from polytraders.contracts.checks import APPROVED, code_of
 from polytraders.contracts.inputs import Scope
 from polytraders.contracts.orders import OrderStatus
 from polytraders.contracts.reason import Reason
-from polytraders.contracts.reasons import by_number
+from polytraders.contracts.reasons import by_number, number
 
 STALE_NS: Final = 3_000_000_000
 """The loop writes its row several times a second; older than this it is not to be believed."""
 PACKETS: Final = 20
 CODES: Final = 8
+APPROVED_CODE: Final = number(code_of(APPROVED))
 HOUR_NS: Final = 3_600_000_000_000
 Clock = Callable[[], int]
 
@@ -182,7 +184,8 @@ def _stage_lines(shard: int, codes: Mapping[int, int], evaluations: int, newest:
     rows = {(row.stage, row.what): row for row in StageRecord.objects.filter(shard=shard)}
     ended = dict.fromkeys(range(1, 12), 0)
     for code, count in codes.items():
-        ended[code // 100] += count
+        if code != APPROVED_CODE:
+            ended[code // 100] += count
     lines = []
     for stage in stages.STAGES:
         found = {what: rows.get((stage.number, what)) for what in stages.COUNTERS[stage.number]}

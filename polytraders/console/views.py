@@ -13,7 +13,7 @@ from apps.monitoring.models import LoopRecord
 from polytraders.console import board, decisions, health, stages
 from polytraders.console.problems import problem
 from polytraders.console.waterfall import waterfall
-from polytraders.contracts.decision import Vote
+from polytraders.contracts.decision import DecisionPacket, Vote
 from polytraders.contracts.reasons import REASONS, precedence, reason
 from polytraders.explain import explain
 from polytraders.packets import canonical, packet_id
@@ -95,7 +95,7 @@ def decision(request: HttpRequest, decision_id: str) -> HttpResponse:
     return render(request, "console/decision.html", context)
 
 
-def caps(packet: "decisions.DecisionPacket") -> list[tuple[str, int, float, bool]]:
+def caps(packet: DecisionPacket) -> list[tuple[str, int, float, bool]]:
     """Wish, caps and what was approved: name, size, part of the largest, whether it is the smallest cap."""
     lines = [
         ("wished", packet.wish),

@@ -59,7 +59,8 @@ def waterfall(packet: DecisionPacket) -> Waterfall | None:
     def step(name: str, meaning: str, start: int, end: int, kind: str = "") -> Bar:
         left, right = x(min(start, end)), x(max(start, end))
         shown = kind or ("gain" if end >= start else "loss")
-        return Bar(name, meaning, f.per_share(end - start, sign=True), left, round(max(1.0, right - left), 1), shown)
+        text = f.per_share(end - start, sign=end != start)
+        return Bar(name, meaning, text, left, round(max(1.0, right - left), 1), shown)
 
     names = ("p_hat", "q_exec") if buys else ("q_exec", "p_hat")
     meanings = {"p_hat": "what a share is worth by the forecast", "q_exec": "what it trades at, walking the book"}

@@ -183,5 +183,17 @@ MONITORING: Final[tuple[Reason, ...]] = (
     row(1122, "GOV_COMMAND_FORBIDDEN", REJECT,
         "Something was asked of the loop by somebody who may not ask for it.",
         "Look up who asked; nothing was done."),
+    row(1151, "GOV_LOGIN_REQUIRED", REJECT,
+        "A page or an interface was asked for without a login.",
+        "Log in."),
+    row(1152, "GOV_REQUEST_INVALID", REJECT,
+        "A request has a part that cannot be meant.",
+        "Correct the named part."),
+    row(1153, "GOV_NOT_FOUND", REJECT,
+        "What was asked for is not there, or the log no longer holds it.",
+        "Look at the id; retention may have let it go."),
+    row(1154, "GOV_LOOP_SILENT", HARD_REJECT,
+        "The loop has said nothing for longer than it may, or has never run.",
+        "Look at its process and its log; nothing is traded meanwhile."),
 )
 # fmt: on

@@ -26,7 +26,7 @@ def log(app_dsn: str, tmp_path: Path) -> Any:
 
 def rows(dsn: str, query: str) -> list[dict[str, Any]]:
     with psycopg.connect(dsn, row_factory=dict_row) as connection:
-        return connection.execute(query).fetchall()  # type: ignore[call-overload, no-any-return]
+        return connection.execute(query).fetchall()
 
 
 def test_a_rebuild_gives_the_rows_that_the_blocks_have_made(log: Written, app_dsn: str) -> None:

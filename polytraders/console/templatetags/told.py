@@ -21,7 +21,10 @@ HOUR_S: Final = 3_600
 DAY_S: Final = 86_400
 TENTHS_BELOW_S: Final = 10
 KNOWN: Final = {entry.code: entry for entry in REASONS}
-SHORT: Final = 64
+SHORT: Final = 80
+"""Signs of a title; the venue's ids have 66."""
+UNKNOWN: Final = "\N{EN DASH}"
+"""Stands where there is no number."""
 
 
 @register.filter
@@ -53,31 +56,31 @@ shares = register.filter("shares", f.shares)
 @register.filter
 def edge(nano: int | None) -> str:
     """1e-9 per share with sign; a dash where it is not known."""
-    return "–" if nano is None else f.per_share(nano, sign=True)
+    return UNKNOWN if nano is None else f.per_share(nano, sign=True)
 
 
 @register.filter
 def nano(value: int | None) -> str:
     """1e-9 per share; a dash where it is not known."""
-    return "–" if value is None else f.per_share(value)
+    return UNKNOWN if value is None else f.per_share(value)
 
 
 @register.filter
 def chance(value: float | None) -> str:
     """A probability; a dash where there is no opinion."""
-    return "–" if value is None else f"{value:.4f}"
+    return UNKNOWN if value is None else f"{value:.4f}"
 
 
 @register.filter
 def money(micros: int | None) -> str:
     """Micro-pUSD with two decimals."""
-    return "–" if micros is None else f.shares(micros)
+    return UNKNOWN if micros is None else f.shares(micros)
 
 
 @register.filter
 def count(value: int | None) -> str:
     """A whole number with separators."""
-    return "–" if value is None else f"{value:,}"
+    return UNKNOWN if value is None else f"{value:,}"
 
 
 @register.filter
@@ -88,8 +91,8 @@ def percent(part: float) -> str:
 
 @register.filter
 def width(part: float) -> str:
-    """A part of one as a length of 100; what there is can be seen."""
-    return f"{max(0.5, part * 100):.1f}"
+    """A part of one as a length of 100; what there is can be seen, however small."""
+    return f"{max(0.5, part * 100) if part > 0 else 0:.1f}"
 
 
 @register.filter

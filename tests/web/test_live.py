@@ -1,0 +1,198 @@
+"""The live page's socket: newest state only, no more than five reads a second, and it outlives what it stands on."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from channels.routing import URLRouter
+from channels.testing import WebsocketCommunicator
+
+from polytraders.console import live
+from polytraders.console.consumers import NOT_LOGGED_IN
+from polytraders.console.live import Fragment, Live
+from polytraders.console.routing import websocket_urlpatterns
+
+DEADLINE_S = 10.0
+
+
+class Person:
+    """Somebody, as far as a socket cares."""
+
+    def __init__(self, is_authenticated: bool = True) -> None:
+        self.is_authenticated = is_authenticated
+
+
+class Source:
+    """A page whose one fragment is a number that a test raises."""
+
+    def __init__(self) -> None:
+        self.number = 1
+        self.times: list[float] = []
+
+    def __call__(self) -> dict[str, Fragment]:
+        self.times.append(time.monotonic())
+        return {"strip": Fragment(self.number, f'<div id="strip">{self.number}</div>'), "still": Fragment(0, "<p></p>")}
+
+
+@asynccontextmanager
+async def reading(source: Callable[[], Any]) -> AsyncIterator[Live]:
+    """The process' reader, with a source of the test's."""
+    reader = Live(source)
+    live._of_loop[asyncio.get_running_loop()] = reader
+    yield reader
+    live._of_loop.clear()
+
+
+@asynccontextmanager
+async def browser(person: Person | None = None) -> AsyncIterator[WebsocketCommunicator]:
+    socket = WebsocketCommunicator(URLRouter(websocket_urlpatterns), "/ws/board")
+    scope: Any = socket.scope
+    scope["user"] = person or Person()
+    connected, _ = await socket.connect(timeout=DEADLINE_S)
+    assert connected
+    yield socket
+    await socket.disconnect(timeout=DEADLINE_S)
+
+
+async def told(socket: WebsocketCommunicator) -> str:
+    text = await socket.receive_from(timeout=DEADLINE_S)
+    assert isinstance(text, str)
+    return text
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(DEADLINE_S):
+        while not holds():
+            await asyncio.sleep(0.01)
+
+
+async def test_a_browser_gets_everything_first_and_then_what_changed() -> None:
+    source = Source()
+    async with reading(source) as reader, browser() as socket:
+        assert await told(socket) == '<div id="strip">1</div><p></p>'
+        await socket.send_to("taken")
+        source.number = 2
+        reader.hint()
+        assert await told(socket) == '<div id="strip">2</div>'
+
+
+async def test_a_slow_browser_gets_the_newest_state_and_nothing_between() -> None:
+    source = Source()
+    async with reading(source) as reader, browser() as socket:
+        await told(socket)
+        for number in range(2, 6):
+            source.number = number
+            version = reader.version
+            reader.hint()
+            await until(lambda: reader.version > version)  # noqa: B023
+        assert await socket.receive_nothing(timeout=0.1)
+        await socket.send_to("taken")
+        assert await told(socket) == '<div id="strip">5</div>'
+        await socket.send_to("taken")
+        assert await socket.receive_nothing(timeout=0.3)
+
+
+async def test_what_could_not_be_shown_is_sent_whole_again() -> None:
+    source = Source()
+    async with reading(source) as reader, browser() as socket:
+        await told(socket)
+        await socket.send_to("not shown")
+        assert await told(socket) == '<div id="strip">1</div><p></p>'
+        assert reader.version == 1
+
+
+async def test_hints_in_a_flood_cause_at_most_five_reads_a_second() -> None:
+    source = Source()
+    async with reading(source) as reader, browser() as socket:
+        await told(socket)
+        began = time.monotonic()
+        while time.monotonic() < began + 1.5:
+            reader.hint()
+            await asyncio.sleep(0)
+        took = time.monotonic() - began
+    assert 3 <= len(source.times) <= took / live.BREATH_S + 2
+
+
+async def test_many_browsers_share_one_reader_and_the_last_one_stops_it() -> None:
+    source = Source()
+    async with reading(source) as reader:
+        async with browser() as one, browser() as two, browser() as three:
+            for socket in (one, two, three):
+                await told(socket)
+            assert reader.reads == 1
+        reads = reader.reads
+        assert reader._task is None
+        await asyncio.sleep(live.BREATH_S * 2)
+        assert reader.reads == reads
+
+
+async def test_nobody_is_told_anything_without_a_login() -> None:
+    source = Source()
+    async with reading(source):
+        socket = WebsocketCommunicator(URLRouter(websocket_urlpatterns), "/ws/board")
+        scope: Any = socket.scope
+        scope["user"] = Person(is_authenticated=False)
+        await socket.connect(timeout=DEADLINE_S)
+        closed = await socket.receive_output(timeout=DEADLINE_S)
+        assert (closed["type"], closed["code"]) == ("websocket.close", NOT_LOGGED_IN)
+        await socket.disconnect(timeout=DEADLINE_S)
+    assert source.times == []
+
+
+async def test_what_a_browser_says_unasked_is_not_listened_to() -> None:
+    source = Source()
+    async with reading(source), browser() as socket:
+        await told(socket)
+        for noise in ("{}", "Taken", "x" * 10_000):
+            await socket.send_to(noise)
+        assert await socket.receive_nothing(timeout=0.1)
+        await socket.send_to("taken")
+
+
+class Layer:
+    """A channel layer that can be lost and come back."""
+
+    def __init__(self) -> None:
+        self.lost = False
+        self.joined = 0
+        self.queue: asyncio.Queue[dict[str, str]] = asyncio.Queue()
+
+    async def new_channel(self, prefix: str) -> str:
+        if self.lost:
+            raise ConnectionError
+        return f"{prefix}1"
+
+    async def group_add(self, group: str, name: str) -> None:
+        assert group == live.GROUP
+        self.joined += 1
+
+    async def group_discard(self, group: str, name: str) -> None:
+        pass
+
+    async def receive(self, name: str) -> dict[str, str]:
+        message = await self.queue.get()
+        if self.lost:
+            raise ConnectionError
+        return message
+
+
+async def test_the_page_goes_on_without_the_channel_layer_and_hears_it_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    layer, source = Layer(), Source()
+    monkeypatch.setattr(live, "get_channel_layer", lambda: layer)
+    monkeypatch.setattr(live, "RETRY_S", 0.05)
+    async with reading(source) as reader, browser() as socket:
+        await told(socket)
+        await until(lambda: layer.joined == 1)
+        layer.lost = True
+        layer.queue.put_nowait({"type": "loop.hint"})
+        source.number = 2
+        await socket.send_to("taken")
+        assert "2" in await told(socket), "a second without a hint is as good as one"
+        layer.lost = False
+        await until(lambda: layer.joined == 2)
+        reads = reader.reads
+        layer.queue.put_nowait({"type": "loop.hint"})
+        await until(lambda: reader.reads > reads)
