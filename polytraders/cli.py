@@ -49,10 +49,7 @@ def parser() -> argparse.ArgumentParser:
         "--without", action="append", default=[], metavar="NAME", help="leave a process out, and see to it yourself"
     )
     ledger_arguments(verbs.add_parser("ledger", help="the books: trial balance, journal, exports"))
-<<<<<<< HEAD
-=======
     asking.add(verbs)
->>>>>>> face
     return top
 
 
@@ -75,12 +72,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a verb; returns the exit code: 0 good, 1 a comparison failed, 2 input cannot be used, 4 the log is broken."""
     given = parser().parse_args(arguments)
     try:
-<<<<<<< HEAD
-        return {"replay": replay, "demo": demo, "up": up, "verify": verify, "ledger": ledger}[given.verb](given)
-=======
         verbs = {"replay": replay, "demo": demo, "up": up, "verify": verify, "ledger": ledger}
         return {**verbs, **dict.fromkeys(asking.VERBS, asking.ask)}[given.verb](given)
->>>>>>> face
     except BrokenPipeError:
         # Whoever read this has gone. The interpreter's last flush must not complain about it either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -290,10 +283,7 @@ def ledger(given: argparse.Namespace) -> int:
     """`polytraders ledger`."""
     import psycopg
 
-<<<<<<< HEAD
     from apps.eventlog.faults import Unavailable
-=======
->>>>>>> face
     from apps.ledger import command
     from polytraders import settings
 

@@ -113,12 +113,8 @@ def logging_config(process: str = "", *, stream: TextIO | None = None, level: st
         "formatters": {"line": formatter},
         "handlers": {"stderr": handler | ({} if stream is None else {"stream": stream})},
         "root": {"handlers": ["stderr"], "level": level},
-<<<<<<< HEAD
         # What a library says about each request of its own is nobody's news.
         "loggers": {name: {"level": "WARNING"} for name in ("django.server", "httpx", "celery.worker.strategy")},
-=======
-        "loggers": {"django.server": {"level": "WARNING"}},
->>>>>>> face
     }
 
 

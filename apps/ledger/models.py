@@ -1,8 +1,4 @@
-<<<<<<< HEAD
 """The ledger's tables as Django reads them: the journal, which nothing changes, and positions, which can be made again."""
-=======
-"""The ledger's tables as Django reads them. Migrations make them; posting.py fills them; nothing changes a row."""
->>>>>>> face
 
 from django.db import models
 
@@ -91,14 +87,7 @@ class Entry(models.Model):
 
 
 class PositionRecord(models.Model):
-<<<<<<< HEAD
     """A strategy's holding of one token: 1e-6 shares, micro-pUSD; realised is net of fees."""
-=======
-    """A strategy's holding of one token: 1e-6 shares, micro-pUSD; realised is net of fees.
-
-    A projection of the log for pages; the journal above is the record.
-    """
->>>>>>> face
 
     pk = models.CompositePrimaryKey("shard", "market", "strategy", "outcome")
     shard = models.SmallIntegerField()
