@@ -261,3 +261,22 @@ async def test_cancelling_closes_the_connection_and_leaves_nothing() -> None:
             await until(lambda: len(heard.frames()) == 1)
         await until(lambda: venue.open == 0)
     assert heard.lost() == []
+
+
+async def test_a_wish_is_looked_at_once_and_not_for_ever() -> None:
+    class Looks(Says):
+        looks = 0
+
+        def due(self, now: float) -> list[str]:
+            self.looks += 1
+            return []
+
+    talk = Looks()
+    async with exchange(polite) as venue, running(line(venue.url, Heard(), talk=talk).run):
+        await until(lambda: talk.looks == 1)
+        talk.wake.set()
+        await until(lambda: talk.looks >= 2)
+        for _ in range(200):
+            await asyncio.sleep(0)
+        # One more is due only after a tenth of the shortest bound, a second here.
+        assert talk.looks <= 3

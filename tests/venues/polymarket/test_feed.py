@@ -214,3 +214,12 @@ def test_a_token_given_up_is_not_asked_for_again() -> None:
     made.again(["1"])
     made.change(["1"], [])
     assert made.due(1.0) == ['{"operation":"unsubscribe","assets_ids":["1"]}']
+
+
+def test_a_new_subscription_answers_what_was_still_asked_for() -> None:
+    made = Subscription()
+    made.change([], ["1"])
+    made.greeting()
+    made.again(["1"])
+    made.greeting()
+    assert made.due(1.0) == []
