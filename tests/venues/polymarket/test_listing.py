@@ -133,6 +133,14 @@ def test_the_window_of_an_up_down_market_is_in_its_slug(slug: str, seconds: int,
     assert found.reference == reference and found.cluster == reference.lower()
 
 
+@pytest.mark.parametrize(
+    ("config", "seconds"),
+    [({"twapEnabled": True, "twapLookbackSeconds": "30"}, 30), ({"twapEnabled": False, "twapLookbackSeconds": 60}, 0)],
+)
+def test_an_average_counts_only_where_it_is_switched_on(config: dict[str, Any], seconds: int) -> None:
+    assert listing(gamma(cryptoMarketConfig=config)).twap_s == seconds
+
+
 V2 = 0x0001_0000000000000000000000000000000A_0002_0000000000000000_0089_0000_00
 PADDED = "0x" + "cd" * 31 + "00"
 
