@@ -8,6 +8,7 @@ no first bytes of it to keep, only the fact, as `Lost` with INTEL_FRAME_TOO_LARG
 """
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -196,11 +197,11 @@ class Line:
         self._probed = 0.0
         self._silent = ""
         try:
-            async with asyncio.timeout(self._manners.open_s):
-                for text in self._talk.greeting():
-                    await socket.send(text)
-        except ConnectionClosed as closed:
-            return self._why(closed)
+            # Where it is closed already, the reader hands on what came before and says why.
+            with contextlib.suppress(ConnectionClosed):
+                async with asyncio.timeout(self._manners.open_s):
+                    for text in self._talk.greeting():
+                        await socket.send(text)
         except TimeoutError:
             return "INTEL_FEED_SILENT", "what was sent is not taken"
         self._sink(Opened(self._number, self._clock()))

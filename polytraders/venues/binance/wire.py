@@ -32,6 +32,8 @@ REFERENCE_MAX: Final = 10**16
 JUMP_MAX: Final = 2
 """A price more than so many times higher or lower than the last one is not believed."""
 
+UPDATE_MAX: Final = 1 << 63
+
 SPREAD_PARTS: Final = 100
 """Quotes further apart than one part in so many are no market, and their middle is no price."""
 
@@ -121,7 +123,7 @@ class Decoder:
     """Decodes the frames of one connection, in the order received.
 
     Attributes:
-        counters: frames, trades, quotes, unchanged (quotes without a row), unknown, refused,
+        counters: frames, trades, quotes, unchanged and undated (quotes without a row), unknown, refused,
             refused:CODE.
     """
 
@@ -210,6 +212,8 @@ class Decoder:
         bid, ask = _price(told.b), _price(told.a)
         if told.u is UNSET:
             raise _Refusal("INTEL_FIELD_MISSING")
+        if not 0 <= told.u < UPDATE_MAX:
+            raise _Refusal("INTEL_NUMBER_INVALID")
         if told.u <= seen.update:
             raise _Refusal("INTEL_REFERENCE_STALE")
         seen.update = told.u
@@ -221,6 +225,7 @@ class Decoder:
         self.counters["quotes"] += 1
         if not self._timely(seen, recv_ts):
             if seen.trade_ts == 0:
+                self.counters["undated"] += 1
                 return Decoded([], 0, None)
             raise _Refusal("INTEL_REFERENCE_STALE")
         seen.price, seen.price_recv = mid, recv_ts
