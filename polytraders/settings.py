@@ -180,7 +180,9 @@ SEED = env_number("POLYTRADERS_SEED", 7, 0, 2**31 - 1, ENVIRON)
 PORT = env_number("PORT", 0, 0, 65_535, ENVIRON)
 """Of the console, on loopback; 0 is any that is free."""
 SIMULATOR_URL = ENVIRON.get("POLYTRADERS_SIMULATOR_URL")
-FAMILIES = env_list("POLYTRADERS_FAMILIES", () if VENUE == "simulator" else ("btc-updown-5m", "btc-updown-15m"), ENVIRON)
+FAMILIES = env_list(
+    "POLYTRADERS_FAMILIES", () if VENUE == "simulator" else ("btc-updown-5m", "btc-updown-15m"), ENVIRON
+)
 """Beginnings of the names of markets that are looked at; none = every market that the venue lists."""
 STRATEGIES = env_list("POLYTRADERS_STRATEGIES", ("logit", "gbm_updown"), ENVIRON)
 """Templates that a new log begins with: shipped names or files."""
@@ -309,7 +311,9 @@ CELERY_TIMEZONE = "UTC"
 PERIOD_S = 5.0 if VENUE == "simulator" else 60.0
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "refresh-registry": {
-        "task": "apps.registry.tasks.refresh", "schedule": PERIOD_S, "options": {"expires": 2 * PERIOD_S},
+        "task": "apps.registry.tasks.refresh",
+        "schedule": PERIOD_S,
+        "options": {"expires": 2 * PERIOD_S},
     },
     "settle": {"task": "apps.ledger.tasks.settle", "schedule": PERIOD_S, "options": {"expires": 2 * PERIOD_S}},
     "forget-expired": {"task": "polytraders.access.tasks.forget_expired", "schedule": crontab(hour=3, minute=17)},

@@ -22,11 +22,14 @@ from apps.eventlog.segments import RawSegment, cut, raw_folder
 from apps.eventlog.store import Writer
 from apps.replay.runner import Kernel
 from polytraders import config, fence
+from polytraders import loop as kernel_loop
 from polytraders.contracts import state as s
 from polytraders.contracts.inputs import Fact
 from polytraders.contracts.reasons import number
 from polytraders.crashpoints import reach
 from polytraders.journal import Journal
+from polytraders.kernel import block as blocks
+from polytraders.kernel.jit import build_hash
 from polytraders.metrics import LoopMetrics
 from polytraders.quarantine import Quarantine
 from polytraders.sequencing import Sequencer
@@ -94,7 +97,7 @@ def setup_from(environ: Mapping[str, Any], shard: int) -> Setup:
     """What the settings say.
 
     Args:
-        environ: DATABASE_URL, HOME, VENUE, SPEED, SEED, SIMULATOR_URL, STRATEGIES as `polytraders/settings.py` has them.
+        environ: DATABASE_URL, HOME, VENUE, SPEED, SEED, SIMULATOR_URL, STRATEGIES, as the settings have them.
         shard: Number of the shard.
 
     Raises:
@@ -137,7 +140,7 @@ class Shard:
         writer = await asyncio.to_thread(Writer.open, setup.dsn, setup.shard, setup.home, reached=reach)
         try:
             async with open_client() as client:
-                asker = Asker(client, chance=random.Random(setup.seed))
+                asker = Asker(client, chance=_chance(setup))
                 clock = await self._clock(asker)
                 await self._held(writer, asker, clock, stop, ready)
         finally:
@@ -158,17 +161,16 @@ class Shard:
         setup = self.setup
         with psycopg.connect(setup.dsn, autocommit=True) as conn:
             parts = await asyncio.to_thread(open_parts, setup, writer, conn, clock)
-        watcher: InboxWatcher
-        loop = shard_loop(parts, clock, committed=lambda ids: watcher.forget(ids))
         here = asyncio.get_running_loop()
         watcher = InboxWatcher(setup.dsn, setup.shard, lambda row: _soon(here, partial(loop.command, row)))
+        loop = shard_loop(parts, clock, committed=watcher.forget)
         market = MarketFeed(
-            setup.addresses.market, partial(_market_event, loop), clock, random.Random(setup.seed),
+            setup.addresses.market, partial(_market_event, loop), clock, _chance(setup),
             connections_max=MARKET_CONNECTIONS,
         )  # fmt: skip
         reference = ReferenceFeed(
             setup.addresses.reference, tuple(SYMBOLS), partial(_reference_event, loop), clock,
-            random.Random(setup.seed), connection=REFERENCE_CONNECTION,
+            _chance(setup), connection=REFERENCE_CONNECTION,
         )  # fmt: skip
         care = Care(loop, parts.directory, market)
         ask = partial(_ask_book, asker, setup.addresses.clob)
@@ -206,10 +208,6 @@ def shard_loop(parts: Parts, clock: Clock, committed: Callable[[list[int]], None
 
 def open_parts(setup: Setup, writer: Writer, conn: psycopg.Connection[Any], clock: Clock) -> Parts:
     """Restore what the log says, and open an epoch behind it."""
-    from polytraders import loop as kernel_loop
-    from polytraders.kernel import block as blocks
-    from polytraders.kernel.jit import build_hash
-
     head, build = writer.head, build_hash()
     strategies = tuple(config.load_strategy(path) for path in setup.strategies)
     names = tuple(strategy.name for strategy in strategies)
@@ -304,6 +302,10 @@ async def _until_stopped(loop: ShardLoop, stop: asyncio.Event, outside: "list[An
         else:
             loop.stop()
             await running
+
+
+def _chance(setup: Setup) -> random.Random:
+    return random.Random(setup.seed)  # noqa: S311  spreads reconnections, guards nothing
 
 
 def _soon(here: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:

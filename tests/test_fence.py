@@ -1,7 +1,6 @@
 """The kill fence: what is written stays written, what cannot be read is a kill, and nobody sees half a change."""
 
 import multiprocessing
-import os
 from pathlib import Path
 
 import pytest
@@ -122,4 +121,4 @@ def test_kills_of_several_processes_at_once_are_all_kept(path: Path) -> None:
 
 def test_nobody_else_may_read_it(path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
-    assert os.listdir(path.parent) == [fence.FILE]
+    assert [each.name for each in path.parent.iterdir()] == [fence.FILE]

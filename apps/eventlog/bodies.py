@@ -21,6 +21,7 @@ BODY_VERSION: Final = 1
 LEVEL: Final = 3
 SIZE_MAX: Final = 1 << 20
 
+
 class What(IntEnum):
     """What a record in force is of."""
 

@@ -1,4 +1,4 @@
-"""The ledger's tables as Django reads them: the journal, which nothing changes, and positions, which can be made again."""
+"""The ledger's tables as Django reads them: the journal, which nothing changes, and positions made from the log."""
 
 from django.db import models
 

@@ -63,4 +63,6 @@ def _put(one: settlement.Resolution, shard: int) -> bool:
     connection.ensure_connection()
     with connection.cursor() as cursor:
         raw = cursor.connection
-        return inbox.put(raw, "resolved", ACTOR, "settlement", f"resolved:{one.condition_id}", payload, EXPIRES_S, shard)
+        return inbox.put(
+            raw, "resolved", ACTOR, "settlement", f"resolved:{one.condition_id}", payload, EXPIRES_S, shard
+        )

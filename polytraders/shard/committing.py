@@ -90,7 +90,6 @@ class Committer:
             raw_to=stretch.end,
             inbox_ids=ready.inbox_ids,
         )
-        differences: list[str] = []
 
         def follow(cursor: psycopg.Cursor[Any]) -> None:
             if ready.moved:

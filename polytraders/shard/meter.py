@@ -2,6 +2,7 @@
 
 import resource
 from collections import deque
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -10,6 +11,7 @@ from polytraders.metrics import LoopMetrics
 from polytraders.shard.committing import Committed
 
 KEPT: Final = 4_096
+STATM: Final = Path("/proc/self/statm")
 
 
 class Meter:
@@ -64,8 +66,7 @@ class Meter:
     @staticmethod
     def rss_bytes() -> int:
         """Resident memory of this process."""
-        with open("/proc/self/statm", encoding="ascii") as file:
-            return int(file.read().split()[1]) * resource.getpagesize()
+        return int(STATM.read_text(encoding="ascii").split()[1]) * resource.getpagesize()
 
 
 def quantile(values: "deque[float]", part: float) -> float | None:

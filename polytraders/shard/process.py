@@ -5,6 +5,7 @@ closes its block at once, everything else waits for at most `BLOCK_S`, so a quie
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections import deque
@@ -21,6 +22,7 @@ from polytraders.contracts import state as s
 from polytraders.contracts.inputs import TICK_NS, Scope
 from polytraders.crashpoints import reach
 from polytraders.fence import Fence, Killed
+from polytraders.journal import kernel_sums
 from polytraders.shard import snapshots
 from polytraders.shard.clock import Clock
 from polytraders.shard.commands import Asked
@@ -28,7 +30,6 @@ from polytraders.shard.committing import Committed, Committer
 from polytraders.shard.directory import Directory
 from polytraders.shard.intake import Arrival, Intake
 from polytraders.shard.meter import Meter
-from polytraders.shard.money import sums
 from polytraders.shard.pending import Pending, Ready
 from polytraders.shard.stepping import step
 
@@ -177,10 +178,8 @@ class ShardLoop:
             span = min(span, max(0.0, BLOCK_S - self._age_s()))
         if not self._arrivals:
             self._arrived.clear()
-        try:
+        with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._arrived.wait(), max(span, 0.0005))
-        except TimeoutError:
-            pass
         # Frames that come one by one are cheaper together, and the sockets get their turn.
         await asyncio.sleep(0)
 
@@ -244,7 +243,7 @@ class ShardLoop:
         if not (pending.approved or self._stopping or pending.rows >= BLOCK_ROWS or self._age_s() >= BLOCK_S):
             return
         ready = pending.take(time.monotonic_ns())
-        money = sums(self._drive.state, self._directory.names) if ready.moved else None
+        money = kernel_sums(self._drive.state, self._directory.names) if ready.moved else None
         self._told(ready)
         reach("handed over")
         inbox_ids = ready.inbox_ids

@@ -16,6 +16,7 @@ from apps.eventlog.store import Head
 from apps.replay.runner import Drive, Kernel
 from polytraders.contracts import state as s
 from polytraders.contracts.inputs import INPUT, Kind
+from polytraders.kernel import block
 from polytraders.shard import snapshots
 from polytraders.shard.directory import Directory, read_identity
 from polytraders.venues.polymarket.listing import Listing
@@ -62,15 +63,15 @@ def restore(
         Corrupt: The log is not what was committed.
         KernelFault: The loop refused to go on.
     """
-    block, from_seq = None, 0
+    state, from_seq = None, 0
     found = checkpoints.latest(conn, home, head.shard, build, until=head.seq) if head.seq else None
     if found is not None:
         try:
-            block, from_seq = snapshots.unpack(found.block, sizes), found.in_seq
+            state, from_seq = snapshots.unpack(found.block, sizes), found.in_seq
         except ValueError:
             # Of other sizes, or damaged in a way its hash does not tell: folding gives the same state.
-            block = None
-    drive = Drive(kernel, block if block is not None else new_block(sizes))
+            state = None
+    drive = Drive(kernel, state if state is not None else block.new_block(sizes))
     folded = 0
     for rows in reading.inputs(conn, home, head.shard, after=from_seq, until=head.seq):
         for _ in drive.outputs(rows):
@@ -78,13 +79,6 @@ def restore(
         folded += len(rows)
         progress(from_seq + folded)
     return Restored(drive, from_seq, folded)
-
-
-def new_block(sizes: s.Sizes) -> np.ndarray:
-    """An empty state."""
-    from polytraders.kernel import block
-
-    return block.new_block(sizes)
 
 
 def restore_directory(conn: psycopg.Connection[Any], shard: int, directory: Directory) -> None:

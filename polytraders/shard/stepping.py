@@ -1,7 +1,7 @@
 """From sequenced rows to a block that can be committed: drives the loop and notes what was in force when it mattered.
 
-Rows that change what is in force (facts, ticks, limits, settings, parameters) are stepped apart from market data, so that
-the records noted behind them are those that every later packet was made with.
+Rows that change what is in force (facts, ticks, limits, settings, parameters) are stepped apart from market data, so
+that the records noted behind them are those that every later packet was made with.
 """
 
 from collections.abc import Iterator

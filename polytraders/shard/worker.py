@@ -1,6 +1,7 @@
 """The loop process as a worker of Channels: it begins its work by itself, and messages are hints it can do without.
 
-A hint on the channel `loop.<shard>` only wakes the loop; a broker that is away is tried again, and nothing waits for it.
+A hint on the channel `loop.<shard>` only wakes the loop; a broker that is away is tried again, and nothing waits for
+it.
 """
 
 import asyncio

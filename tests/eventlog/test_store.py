@@ -24,7 +24,7 @@ from apps.eventlog.segments import canonical_folder
 from apps.eventlog.store import Block, Record, What, Writer
 from apps.eventlog.verify import verify
 from polytraders.contracts import state as s
-from polytraders.contracts.inputs import Kind
+from polytraders.contracts.inputs import MARKET_DATA, Kind
 from tests.eventlog import made
 
 Connection = psycopg.Connection[Any]
@@ -349,4 +349,4 @@ def test_names_and_what_was_in_force_come_from_the_log(app_dsn: str, app: Connec
 def test_every_kind_of_input_is_market_data_or_a_control() -> None:
     rows = made.inputs(1, 256)
     rows["kind"] = np.arange(256)
-    assert set(range(256)) - set(bodies.controls(rows)["kind"].tolist()) == {int(kind) for kind in bodies.MARKET_DATA}
+    assert set(range(256)) - set(bodies.controls(rows)["kind"].tolist()) == {int(kind) for kind in MARKET_DATA}

@@ -15,9 +15,9 @@ import psycopg
 from apps.eventlog import inbox
 from apps.eventlog.store import Head, Writer
 from polytraders.shard.clock import Clock
+from polytraders.venues.addresses import Addresses
 from polytraders.venues.polymarket.listing import Listing
 from polytraders.venues.simulator import capture
-from polytraders.venues.addresses import Addresses
 from polytraders.wiring import Parts, Setup, open_parts, shard_loop
 from tests.sessions import strategies
 

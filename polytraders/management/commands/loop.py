@@ -9,6 +9,9 @@ from channels.layers import get_channel_layer
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
+from polytraders.shard.worker import LoopWorker
+from polytraders.wiring import Shard, setup_from
+
 FAILED, UNUSABLE, TAKEN, DAMAGED = 1, 2, 3, 4
 ENDS: Final = {
     "GOV_CONFIG_INVALID": UNUSABLE, "GOV_SHARD_TAKEN": TAKEN, "GOV_FENCE_LOST": TAKEN,
@@ -28,9 +31,6 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run until SIGTERM; any other end has an exit code above 0 and a reason on standard error."""
-        from polytraders.shard.worker import LoopWorker
-        from polytraders.wiring import Shard, setup_from
-
         shard = options["shard"]
         try:
             setup = setup_from({name: getattr(settings, name) for name in SETTINGS}, shard)
