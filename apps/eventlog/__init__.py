@@ -9,10 +9,10 @@ all that follows from it, into the database; everybody else reads, or puts a com
 In:     inputs and outputs of the loop; commands, from anybody who may
 Out:    Event, and the heads of the chains; the log itself, read back and proved
 Codes:  GOV_EVENT_ORDER, GOV_CHAIN_BROKEN, GOV_FENCE_LOST, GOV_SHARD_TAKEN, GOV_LOG_NEWER, GOV_DB_UNAVAILABLE,
-        GOV_DISK_FULL, GOV_SEGMENT_TORN, GOV_CHECKPOINT_UNUSABLE, GOV_COMMAND_EXPIRED, GOV_COMMAND_TWICE, GOV_APPROVAL_MISSING,
-        GOV_LOG_DROPPED
+        GOV_DISK_FULL, GOV_SEGMENT_TORN, GOV_CHECKPOINT_UNUSABLE, GOV_COMMAND_EXPIRED, GOV_COMMAND_TWICE,
+        GOV_APPROVAL_MISSING, GOV_LOG_DROPPED
 Never:  reorders by a venue's time; changes what is written; imports another stage.
 
-To read: store.py (the writer), then segments.py, bodies.py and packed.py (bytes), reading.py, walk.py and verify.py
-(proof), inbox.py, checkpoints.py, retention.py; core/ holds the arithmetic.
+To read: store.py (the writer) and blocks.py (what it is given), then segments.py, bodies.py and packed.py (bytes),
+reading.py, walk.py and verify.py (proof), inbox.py, checkpoints.py, retention.py; core/ holds the arithmetic.
 """
