@@ -13,6 +13,6 @@ Codes:  GOV_EVENT_ORDER, GOV_CHAIN_BROKEN, GOV_FENCE_LOST, GOV_SHARD_TAKEN, GOV_
         GOV_APPROVAL_MISSING, GOV_LOG_DROPPED
 Never:  reorders by a venue's time; changes what is written; imports another stage.
 
-To read: store.py (the writer), then segments.py, bodies.py and packed.py (bytes), reading.py, walk.py and verify.py
-(proof), inbox.py, checkpoints.py, retention.py; core/ holds the arithmetic.
+To read: store.py (the writer) and blocks.py (what it is given), then segments.py, bodies.py and packed.py (bytes),
+reading.py, walk.py and verify.py (proof), inbox.py, checkpoints.py, retention.py; core/ holds the arithmetic.
 """

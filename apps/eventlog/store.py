@@ -12,81 +12,19 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import psycopg
 
-from apps.eventlog import bodies, reading, segments
+from apps.eventlog import blocks, reading, segments
+from apps.eventlog.blocks import Block, Control, Record
+from apps.eventlog.bodies import What
 from apps.eventlog.core.chain import INPUT_GENESIS, OUTPUT_GENESIS, InputChain, InputState, OutputChain, OutputState
-from apps.eventlog.core.lag import first_gap
-from apps.eventlog.faults import CommandTwice, Corrupt, Fenced, LogNewer, OutOfOrder, ShardTaken, Unavailable
-from polytraders.contracts.inputs import GROUP, INPUT
-from polytraders.contracts.state import DETAIL, OUT
+from apps.eventlog.faults import CommandTwice, Corrupt, Fenced, LogNewer, ShardTaken, Unavailable
+from polytraders.contracts.inputs import GROUP
 
 LOG_VERSION: Final = 1
 """Layout of rows, bodies and segments. A log with a higher one is refused."""
 LOCK_CLASS: Final = 0x504F4C59
 """First half of the advisory lock's key; the second is the shard."""
 
-What = bodies.What
-
-Rows = np.ndarray[Any, Any]
-
-
-class Record(NamedTuple):
-    """Something in force from an input on.
-
-    Attributes:
-        what: Kind of record.
-        which: Index of the market or strategy; 0 for LIMITS.
-        in_seq: The input that changed it.
-        body: Its bytes: a MARKET, STRATEGY or LIMITS record, or float64[PARAMS].
-    """
-
-    what: int
-    which: int
-    in_seq: int
-    body: bytes
-
-
-class Control(NamedTuple):
-    """A control row and who caused it.
-
-    Attributes:
-        row: The 80 bytes of the INPUT row.
-        actor: Who; "loop" when nobody else.
-        key: Idempotency key of the command, "" = none.
-        payload: JSON that says what the row cannot, None = nothing.
-    """
-
-    row: bytes
-    actor: str = "loop"
-    key: str = ""
-    payload: bytes | None = None
-
-
-class Block(NamedTuple):
-    """A stepped stretch of inputs with everything that came out of it.
-
-    Attributes:
-        inputs: (n ≥ 1,) INPUT, `in_seq` going on by one from the head.
-        controls: One for each control row among the inputs, in their order.
-        outs: OUT rows of these inputs.
-        details: DETAIL rows that `outs["detail"]` points into.
-        records: What these inputs changed.
-        epoch_seq: Input that opened the epoch.
-        raw_segment: Raw segment of the frames, "" = none.
-        raw_from: First byte in it.
-        raw_to: Byte after the last.
-        inbox_ids: Rows of the inbox that this block consumes.
-    """
-
-    inputs: Rows
-    controls: Sequence[Control]
-    outs: Rows
-    details: Rows
-    records: Sequence[Record]
-    epoch_seq: int
-    raw_segment: str = ""
-    raw_from: int = 0
-    raw_to: int = 0
-    inbox_ids: Sequence[int] = ()
+__all__ = ["Block", "Control", "Head", "Record", "What", "Writer", "read_head"]
 
 
 class Head(NamedTuple):
@@ -135,15 +73,6 @@ INSERT INTO log_block (shard, first_seq, last_seq, epoch_seq, inputs, outputs, s
 SELECT shard, %(first)s, %(seq)s, %(epoch_seq)s, %(inputs)s, %(outputs)s, %(segment)s, %(byte_from)s, %(byte_to)s,
        %(raw_segment)s, %(raw_from)s, %(raw_to)s, %(digest)s, %(block_link)s
 FROM head"""
-CONTROLS: Final = "COPY log_control (shard, in_seq, kind, market, actor, key, row, payload) FROM STDIN (FORMAT BINARY)"
-CONTROL_TYPES: Final = ("int4", "int8", "int2", "int4", "text", "text", "bytea", "bytea")
-OUTPUTS: Final = """
-COPY log_output (shard, in_seq, ordinal, kind, market, strategy, first, votes, order_seq, body)
-FROM STDIN (FORMAT BINARY)"""
-OUTPUT_TYPES: Final = ("int4", "int8", "int4", "int2", "int4", "int4", "int4", "int8", "int8", "bytea")
-RECORDS: Final = "COPY log_record (shard, what, index, in_seq, body) FROM STDIN (FORMAT BINARY)"
-RECORD_TYPES: Final = ("int4", "int2", "int4", "int8", "bytea")
-FIELDS: Final = ["in_seq", "ordinal", "kind", "market", "strategy", "first", "votes", "order_seq"]
 
 
 def nothing(point: str) -> None:
@@ -314,7 +243,7 @@ class Writer:
         """
         if self._broken:
             raise Fenced(f"this writer ended with an earlier fault ({self._broken})")
-        self._check(block)
+        blocks.check(block, self.head.seq)
         try:
             return self._append(block, also)
         except psycopg.OperationalError as error:
@@ -326,27 +255,10 @@ class Writer:
             self._broken = type(error).__name__
             raise
 
-    def _check(self, block: Block) -> None:
-        rows = block.inputs
-        if rows.dtype != INPUT or block.outs.dtype != OUT or block.details.dtype != DETAIL or not len(rows):
-            raise OutOfOrder("a block holds at least one INPUT row, and OUT and DETAIL rows")
-        gap = first_gap(rows["in_seq"], self.head.seq)
-        if gap is not None:
-            raise OutOfOrder(f"input {gap.expected} is due, {gap.found} came")
-        if bodies.controls(rows).tobytes() != b"".join(control.row for control in block.controls):
-            raise OutOfOrder("the controls of the block are not its control rows")
-        made = block.outs["in_seq"]
-        if len(made) and (made[0] < rows["in_seq"][0] or made[-1] > rows["in_seq"][-1] or (np.diff(made) < 0).any()):
-            raise OutOfOrder("outputs of the block are not of its inputs, or not in their order")
-        where = block.outs["detail"]
-        if len(where) and int(where.max()) >= len(block.details):
-            raise OutOfOrder("an output points at a detail that the block does not have")
-
     def _append(self, block: Block, also: Callable[[psycopg.Cursor[Any]], None] | None) -> Head:
         data = np.ascontiguousarray(block.inputs).view(np.uint8).data
         self._inputs.update(block.inputs)
         self._outputs.update(block.outs, block.details)
-        bodies_made = _output_rows(self.head.shard, block)
         stretch = self._segment.write(data)
         self._reached("segment written")
         self._segment.sync()
@@ -364,9 +276,7 @@ class Writer:
             cursor.execute(ADVANCE, self._advance(block, head, stretch, hashlib.sha256(data).digest()), prepare=True)
             if cursor.rowcount != 1:
                 raise Fenced(f"shard {head.shard} does not stand at {self.head.seq} with fence {head.fence} any more")
-            _copy(cursor, CONTROLS, CONTROL_TYPES, _control_rows(head.shard, block))
-            _copy(cursor, OUTPUTS, OUTPUT_TYPES, bodies_made)
-            _copy(cursor, RECORDS, RECORD_TYPES, [(head.shard, *r[:3], bodies.pack(r.body)) for r in block.records])
+            blocks.write(cursor, head.shard, block)
             if block.inbox_ids:
                 cursor.execute("DELETE FROM inbox WHERE shard = %s AND id = ANY(%s)", (head.shard, [*block.inbox_ids]))
                 if cursor.rowcount != len(block.inbox_ids):
@@ -425,24 +335,3 @@ class Writer:
 
     def __exit__(self, *error: object) -> None:
         self.close()
-
-
-def _copy(cursor: psycopg.Cursor[Any], statement: str, types: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
-    if not rows:
-        return
-    with cursor.copy(statement.encode()) as copy:
-        copy.set_types(types)
-        for row in rows:
-            copy.write_row(row)
-
-
-def _control_rows(shard: int, block: Block) -> list[tuple[Any, ...]]:
-    rows = bodies.controls(block.inputs)
-    told = zip(rows["in_seq"].tolist(), rows["kind"].tolist(), rows["market"].tolist(), block.controls, strict=True)
-    return [(shard, seq, kind, market, c.actor, c.key, c.row, c.payload) for seq, kind, market, c in told]
-
-
-def _output_rows(shard: int, block: Block) -> list[tuple[Any, ...]]:
-    fields = block.outs[FIELDS].tolist()
-    packed = bodies.many(block.outs, block.details)
-    return [(shard, *told[:-1], told[-1] or None, body) for told, body in zip(fields, packed, strict=True)]

@@ -12,7 +12,7 @@ from apps.eventlog.walk import BROKEN, ORDER, UNAPPROVED, Bad, Finding, Walk
 from polytraders.contracts.checks import APPROVED
 from polytraders.contracts.state import APPROVAL, DONE, FILL, LIMITS, MARKET, PARAMS, STRATEGY
 
-__all__ = ["Check", "Finding", "verify"]
+__all__ = ["Check", "Finding", "prove", "verify"]
 
 Check = Callable[[psycopg.Connection[Any], int], Finding | None]
 """A further proof of one shard, in the same snapshot: the ledger's, a projection's."""
@@ -64,16 +64,28 @@ def verify(
     with psycopg.connect(dsn) as connection:
         connection.read_only = True
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        for (shard,) in connection.execute("SELECT shard FROM log_head ORDER BY shard").fetchall():
-            try:
-                floor = _walk(connection, home, shard, deep, progress)
-            except Bad as error:
-                return error.finding
-            found = _approvals(connection, shard, floor) or _records(connection, shard)
-            for check in checks:
-                found = found or check(connection, shard)
-            if found is not None:
-                return found
+        return prove(connection, home, deep, checks=checks, progress=progress)
+
+
+def prove(
+    connection: psycopg.Connection[Any],
+    home: Path,
+    deep: bool = False,
+    *,
+    checks: Sequence[Check] = (),
+    progress: Progress | None = None,
+) -> Finding | None:
+    """`verify` on what a connection sees, in its open transaction."""
+    for (shard,) in connection.execute("SELECT shard FROM log_head ORDER BY shard").fetchall():
+        try:
+            floor = _walk(connection, home, shard, deep, progress)
+        except Bad as error:
+            return error.finding
+        found = _approvals(connection, shard, floor) or _records(connection, shard)
+        for check in checks:
+            found = found or check(connection, shard)
+        if found is not None:
+            return found
     return None
 
 

@@ -83,7 +83,6 @@ CREATE TABLE log_output (
     PRIMARY KEY (shard, in_seq, ordinal),
     CHECK (kind <> 1 OR (votes = 0 AND order_seq = in_seq))
 ) PARTITION BY RANGE (in_seq);
-CREATE INDEX log_output_market ON log_output (shard, market, in_seq);
 CREATE INDEX log_output_order ON log_output (shard, order_seq) WHERE order_seq IS NOT NULL;
 COMMENT ON TABLE log_output IS 'What the loop made of the inputs; an approval has no rejecting vote, or it is refused.';
 
