@@ -9,12 +9,14 @@ NEVER = (
     "PGSERVICE", "PORT",
 )  # fmt: skip
 """Names that a run would take servers from."""
+KEPT = ("POLYTRADERS_TEST_DATABASE_URL", "POLYTRADERS_CACHE")
+"""Meant for tests, or about how the loop is compiled."""
 
 
 def isolate(environ: os._Environ[str]) -> None:
     """Forget all of it, and put the installation's folder where nothing is."""
     for name in [*NEVER, *(name for name in environ if name.startswith("POLYTRADERS_"))]:
-        if name != "POLYTRADERS_TEST_DATABASE_URL":
+        if name not in KEPT:
             environ.pop(name, None)
     environ["POLYTRADERS_HOME"] = str(Path(tempfile.gettempdir()) / f"polytraders-test-{os.getpid()}" / "nothing-here")
 

@@ -16,7 +16,7 @@ from polytraders.supervisor.secret import private_folder
 
 CREDENTIALS: Final = re.compile(r"(?<=://)[^\s/@]*:[^\s/@]*@")
 SETUP_LINK: Final = re.compile(r"/setup/[\w-]{8,}")
-LOUD: Final = re.compile(r"\b(WARNING|ERROR|FATAL|PANIC|CRITICAL)\b")
+LOUD: Final = re.compile(r"\b(ERROR|FATAL|PANIC|CRITICAL)\b")
 FILE_BYTES_MAX: Final = 16 * 2**20
 FILES_KEPT: Final = 4
 LINE_BYTES_MAX: Final = 64 * 2**10

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connection, connections
 
+from polytraders.supervisor.postgres import SUPERUSER, Postgres
 from tests import servers
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -83,3 +84,22 @@ def test_a_server_that_holds_a_record_is_refused(database: servers.Database, own
         made.execute("INSERT INTO log_head (shard) VALUES (7)")
     with pytest.raises(servers.RefusedError, match="log_head has rows"):
         servers.refuse_a_record(database.superuser_dsn)
+
+
+def test_a_server_named_for_tests_is_used_unless_it_holds_a_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Postgres(tmp_path, durable=False) as outside:
+        monkeypatch.setenv("POLYTRADERS_TEST_DATABASE_URL", outside.url(SUPERUSER, "postgres"))
+        with servers.running(tmp_path / "unused", tmp_path / "cache") as server, servers.copied(server) as made:
+            assert user(made.app_dsn) == ("polytraders_app", made.name)
+            assert f":{outside.port}/" in made.app_dsn
+        assert not (tmp_path / "unused").exists()
+        with psycopg.connect(outside.url(SUPERUSER), autocommit=True) as connection:
+            connection.execute("DROP TABLE IF EXISTS log_head CASCADE")
+            connection.execute("CREATE TABLE log_head (shard int PRIMARY KEY)")
+            connection.execute("INSERT INTO log_head (shard) VALUES (7)")
+        with pytest.raises(servers.RefusedError, match="log_head has rows"):
+            servers.running(tmp_path / "unused", tmp_path / "cache").__enter__()
+        with psycopg.connect(outside.url(SUPERUSER)) as connection:
+            assert connection.execute("SELECT shard FROM log_head").fetchall() == [(7,)]

@@ -173,3 +173,22 @@ def test_servers_of_the_environment_are_used_and_none_is_started(tmp_path: Path)
     assert "DATABASE_OWNER_URL" not in plan.environ("web")
     assert plan.environ("migrate")["DATABASE_OWNER_URL"] == "postgresql://b"
     assert plan.environ("loop")["REDIS_URL"] == "redis://c"
+
+
+@pytest.mark.parametrize(
+    ("words", "environ", "said"),
+    [
+        (("nonsense",), {}, "--without is one of postgres, valkey"),
+        ((), {"PORT": "eighty"}, "PORT is 'eighty'"),
+        ((), {"POLYTRADERS_VENUE": "kalshi"}, "POLYTRADERS_VENUE is 'kalshi'"),
+        ((), {"PG_BIN": "/nonexistent"}, "set PG_BIN"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_before_anything_starts(
+    words: tuple[str, ...], environ: dict[str, str], said: str, tmp_path: Path
+) -> None:
+    wrong = Installation(tmp_path / "home", without=words)
+    assert wrong.start(**environ).wait(30) == 2
+    assert said in wrong.said()
+    assert wrong.processes() == {}
+    assert not list((tmp_path / "home").glob("pgdata*"))
