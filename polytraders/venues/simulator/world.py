@@ -27,7 +27,7 @@ CHURN_LIVE, CHURN_SLOW, CHURN_AHEAD = 12.0, 2.0, 2.0
 """Acts of the crowd a second in one market, at rate 1."""
 
 MAKERS_PART: Final = 0.43
-"""Messages of the makers for one of the crowd's at rate 1. Theirs stay as many at any rate; the crowd makes up for it."""
+"""Messages of the makers for one of the crowd at rate 1. Theirs do not grow with the rate; the crowd evens it out."""
 
 RESOLVES_AFTER_S: Final = (5, 20)
 CLOSED_MAX: Final = 300
