@@ -38,7 +38,7 @@ from polytraders.shard.care import Care
 from polytraders.shard.clock import Clock
 from polytraders.shard.commands import Desk
 from polytraders.shard.committing import Committer
-from polytraders.shard.directory import REFERENCES, Directory
+from polytraders.shard.directory import REFERENCES, VENUES, Directory
 from polytraders.shard.intake import LOOP, Intake
 from polytraders.shard.keeping import Keeper
 from polytraders.shard.meter import Meter
@@ -228,7 +228,10 @@ def open_parts(setup: Setup, writer: Writer, conn: psycopg.Connection[Any], cloc
     intake = Intake(sequencer, decoder, references, directory, desk, Quarantine(setup.home / "quarantine"))
     handed = hashlib.sha256(snapshots.pack(restored.drive.block, len(directory.names.markets)).tobytes()).hexdigest()
     venue = "simulator" if setup.is_simulated else "polymarket"
-    epoch = opening.Epoch(build, tuple(sizes), handed if head.seq else "", names, venue, clock.rate_ppm)
+    epoch = opening.Epoch(
+        build, tuple(sizes), handed if head.seq else "", names, tuple(directory.names.clusters), VENUES, venue,
+        clock.rate_ppm,
+    )  # fmt: skip
     epoch_seq = head.seq + 1
     sequencer.start(now, [])
     intake.rows([epoch.row()], now, LOOP, payload=epoch.payload())

@@ -153,7 +153,9 @@ class Directory:
         self._name(index, listing.title)
         self._await_strike(index, listing)
         rows = self._fact_rows(index, listing, now)
-        return rows, _identity(index, listing) if is_new or rows else None
+        if not is_new and not rows:
+            return rows, None
+        return rows, _identity(index, listing, self._clusters.index(listing.cluster))
 
     def first_sights(self) -> list[tuple[list[Row], bytes]]:
         """A row that forbids it, with its name, for each market that a frame told before the registry did."""
@@ -241,9 +243,10 @@ class Directory:
         return {**facts_of(listing), Fact.CLUSTER: cluster, Fact.REFERENCE: reference, Fact.SYNCED_TS: now}
 
 
-def _identity(index: int, listing: Listing) -> bytes:
+def _identity(index: int, listing: Listing, cluster_index: int) -> bytes:
     told = msgspec.to_builtins(listing)
-    return msgspec.json.encode({"market": index, "id": listing.condition_id, "listing": told, **told})
+    named = {"market": index, "id": listing.condition_id, "cluster_index": cluster_index, "listing": told}
+    return msgspec.json.encode({**told, **named})
 
 
 def read_identity(payload: bytes) -> tuple[int, Listing | None]:

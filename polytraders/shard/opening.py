@@ -35,7 +35,9 @@ class Epoch(NamedTuple):
         sizes: Room of the state.
         state_hash: SHA-256 of the state handed over, hex; "" = there was none.
         strategies: Names, in the order of their indices.
-        venue: Where market data comes from.
+        clusters: Names of the clusters so far, in the order of their indices.
+        venues: Names of the venues.
+        source: Where market data comes from: simulator or polymarket.
         rate_ppm: Loop time against wall time.
     """
 
@@ -43,7 +45,9 @@ class Epoch(NamedTuple):
     sizes: tuple[int, ...]
     state_hash: str
     strategies: tuple[str, ...]
-    venue: str
+    clusters: tuple[str, ...]
+    venues: tuple[str, ...]
+    source: str
     rate_ppm: int
 
     def row(self) -> Row:

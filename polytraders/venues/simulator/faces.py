@@ -146,7 +146,8 @@ class Faces:
     def _said(self, listener: Listener, message: str | bytes) -> None:
         """Something a customer sent."""
         if message in ("PING", b"PING"):
-            listener.offer(b"PONG")
+            if not self.world.faults.mute(self.world.now_ns):
+                listener.offer(b"PONG")
             return
         try:
             wish = msgspec.json.decode(message)

@@ -30,7 +30,7 @@ CORRUPTIONS: Final[dict[str, Callable[[bytes], bytes]]] = {
 """Ways to spoil a message; each leaves one that must be refused if it is a price change."""
 
 ACTIONS: Final[dict[str, dict[str, type]]] = {
-    "silence": {"duration_ms": int, "market": str, "stream": str},
+    "silence": {"duration_ms": int, "market": str, "stream": str, "pongs": bool},
     "drop": {"count": int, "event": str, "market": str},
     "duplicate": {"count": int, "event": str, "market": str},
     "swap": {"count": int, "event": str, "market": str},
@@ -186,6 +186,11 @@ class Faults:
     def lasting(self, action: str, now_ns: int) -> Fault | None:
         """The fault of that sort that is in force."""
         return next((fault for fault in self._now if fault.action == action and now_ns < fault.until_ns), None)
+
+    def mute(self, now_ns: int) -> bool:
+        """Not even PINGs are answered."""
+        silences = (fault for fault in self._now if fault.action == "silence" and now_ns < fault.until_ns)
+        return any(not fault.args.get("pongs", True) for fault in silences)
 
     def subscribed(self) -> None:
         """Count a subscription."""

@@ -43,6 +43,11 @@ TOPICS: Final[tuple[tuple[str, str, Schedule], ...]] = (
 RIVALS: Final = ("Anchor", "Beacon", "Compass", "Driftwood")
 
 
+def far_ns(ts_ns: int) -> int:
+    """The same far-off day for all times of a year, so that an exchange started again lists the same markets."""
+    return ((ts_ns + 60 * DAY_NS) // (365 * DAY_NS) + 1) * 365 * DAY_NS
+
+
 @dataclass(slots=True, eq=False)
 class Event:
     """What Gamma groups markets under."""
@@ -171,13 +176,13 @@ class Listings:
         """A market whose end is months away."""
         slug, question, fees = TOPICS[index % len(TOPICS)]
         name = slug if index < len(TOPICS) else f"{slug}-{index // len(TOPICS) + 1}"
-        close_ns = (listed_ns // DAY_NS + 120 + 7 * index) * DAY_NS
+        close_ns = far_ns(listed_ns) + 7 * index * DAY_NS
         event = self.event(name, question, (fees.name.split("_")[0].title(),), listed_ns, close_ns)
         return self.market(event, name, question, ("Yes", "No"), fees)
 
     def group(self, listed_ns: int) -> list[Market]:
         """Markets of which exactly one will be YES."""
-        close_ns = (listed_ns // DAY_NS + 200) * DAY_NS
+        close_ns = far_ns(listed_ns)
         event = self.event("harbour-cup-winner", "Who will win the Harbour Cup?", ("Sports",), listed_ns, close_ns)
         event.neg_risk = True
         made = []

@@ -26,6 +26,9 @@ PREROLL_S: Final = 900
 CHURN_LIVE, CHURN_SLOW, CHURN_AHEAD = 12.0, 2.0, 2.0
 """Acts of the crowd a second in one market, at rate 1."""
 
+MAKERS_PART: Final = 0.43
+"""Messages of the makers for one of the crowd at rate 1. Theirs do not grow with the rate; the crowd evens it out."""
+
 RESOLVES_AFTER_S: Final = (5, 20)
 CLOSED_MAX: Final = 300
 """Closed markets that are still listed; older ones live on in `outcomes` only."""
@@ -151,7 +154,8 @@ class World:
     def _push_churn(self, market: Market) -> None:
         live = market.updown and market.start_ns <= self.now_ns
         per_s = CHURN_LIVE if live else CHURN_AHEAD if market.updown else CHURN_SLOW
-        gap_s = market.rng.expovariate(per_s * self.plan.rate)
+        rate = self.plan.rate
+        gap_s = market.rng.expovariate(per_s * (rate + MAKERS_PART * max(rate - 1, 0)))
         self._push(self.now_ns + int(min(gap_s, 60.0) * NANO) + 1, "churn", market)
 
     def _books_later(self, market: Market, after_ns: int) -> None:

@@ -199,6 +199,10 @@ async def test_faults_reach_those_who_listen(served: Served) -> None:
         served.until(lambda: served.truth("/faults")["counts"].get("silence") == 1)
         await ws.send("PING")
         assert (await heard(ws, 0.6))[-1] == "PONG", "silent, and alive"
+        served.fault("silence", duration_ms=6_000, pongs=False)
+        served.until(lambda: served.truth("/faults")["counts"].get("silence") == 2)
+        await ws.send("PING")
+        assert await heard(ws, 0.3) == [], "half open: nothing at all"
         served.fault("disconnect")
         with pytest.raises(ConnectionClosed):
             await heard(ws, 5)
