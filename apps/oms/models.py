@@ -6,7 +6,10 @@ from polytraders.contracts.orders import OrderStatus
 
 
 class OrderRecord(models.Model):
-    """One order: where it is in its life. `id` numbers its approval (`contracts/stretch.py`). Units as in `contracts/orders.py`."""
+    """One order: where it is in its life.
+
+    `id` numbers its approval (`contracts/stretch.py`). Units as in `contracts/orders.py`.
+    """
 
     id = models.BigIntegerField(primary_key=True)
     shard = models.SmallIntegerField()
