@@ -6,7 +6,10 @@ from polytraders.contracts.orders import OrderStatus
 
 
 class OrderRecord(models.Model):
-    """One order: where it is in its life. `id` is the place of its approval. Units as in `contracts/orders.py`."""
+    """One order: where it is in its life.
+
+    `id` numbers its approval (`contracts/stretch.py`). Units as in `contracts/orders.py`.
+    """
 
     id = models.BigIntegerField(primary_key=True)
     shard = models.SmallIntegerField()
@@ -54,7 +57,7 @@ class OrderRecord(models.Model):
 
 
 class FillRecord(models.Model):
-    """One fill. `id` is the place of its output row; `money` > 0 spent, < 0 received, micro-pUSD."""
+    """One fill. `id` numbers its output row; `money` > 0 spent, < 0 received, micro-pUSD."""
 
     id = models.BigIntegerField(primary_key=True)
     shard = models.SmallIntegerField()

@@ -12,7 +12,7 @@ from polytraders.contracts import checks as c
 from polytraders.contracts import state as s
 from polytraders.contracts.orders import OrderStatus
 from polytraders.contracts.reasons import number
-from polytraders.contracts.stretch import Stretch, place
+from polytraders.contracts.stretch import Stretch, row_id
 
 TABLES: Final = ("oms_order", "oms_fill")
 Key = tuple[int, int, int]
@@ -71,8 +71,8 @@ class Row:
 
 def apply(cursor: Cursor[Any], stretch: Stretch) -> None:
     """Bring the tables up to the end of the stretch, in the caller's transaction."""
-    outs = stretch.outs
-    told = outs[np.isin(outs["kind"], (s.APPROVAL, s.FILL, s.DONE))]
+    outs, kinds = stretch.outs, stretch.outs["kind"]
+    told = outs[(kinds == s.APPROVAL) | (kinds == s.FILL) | (kinds == s.DONE)]
     if not len(told):
         return
     orders = _open(cursor, stretch.shard, {_key(out) for out in told})
@@ -110,7 +110,7 @@ def _approved(shard: int, out: np.void) -> Row:
     in_seq, ts = int(out["in_seq"]), int(out["ts"])
     order_seq, market, strategy = _key(out)
     return Row(
-        id=place(shard, in_seq, int(out["ordinal"])),
+        id=row_id(shard, in_seq, int(out["ordinal"])),
         order_seq=order_seq,
         market=market,
         strategy=strategy,
@@ -142,7 +142,7 @@ def _filled(shard: int, order: Row, out: np.void) -> tuple[Any, ...]:
     order.follow(out, OrderEvent.PART_FILL if left > 0 else OrderEvent.FULL_FILL)
     in_seq, ordinal = int(out["in_seq"]), int(out["ordinal"])
     return (
-        place(shard, in_seq, ordinal), shard, in_seq, ordinal, int(out["ts"]), order.order_seq, order.market,
+        row_id(shard, in_seq, ordinal), shard, in_seq, ordinal, int(out["ts"]), order.order_seq, order.market,
         order.strategy, int(out["action"]), int(out["outcome"]), int(out["price"]), size, money, fee,
         bool(out["votes"] != 0), PARTLY if left > 0 else FILLED,
     )  # fmt: skip

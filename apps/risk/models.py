@@ -3,13 +3,12 @@
 from django.db import models
 
 from polytraders.contracts.decision import Verdict
-from polytraders.contracts.stretch import placed
 
 
 class DecisionRecord(models.Model):
     """One packet: a verdict that changed, or an approval.
 
-    `id` is the place of its output row (`contracts/stretch.py`). Edge, fee, buffer and q_exec in 1e-9 per share; what
+    `id` numbers its output row (`contracts/stretch.py`). Edge, fee, buffer and q_exec in 1e-9 per share; what
     was not known is null. `counted` evaluations gave the verdict before it, with `counted_code`.
     """
 
@@ -62,11 +61,6 @@ class DecisionRecord(models.Model):
     def correlation_id(self) -> str:
         """What the packet, its order, fills and transfers have in common."""
         return f"{self.in_seq}:{self.market}:{self.strategy}"
-
-    @staticmethod
-    def place_of(number: int) -> tuple[int, int, int]:
-        """Shard, input and ordinal of an id."""
-        return placed(number)
 
 
 class MinuteRecord(models.Model):

@@ -10,7 +10,7 @@ from psycopg import Cursor
 from polytraders.contracts import checks as c
 from polytraders.contracts import state as s
 from polytraders.contracts.reasons import number
-from polytraders.contracts.stretch import Stretch, place
+from polytraders.contracts.stretch import Stretch, row_id
 
 TABLES: Final = ("risk_decision", "risk_minute", "risk_hour")
 MINUTE_NS: Final = 60_000_000_000
@@ -54,7 +54,7 @@ def _decisions(shard: int, outs: np.ndarray, details: np.ndarray) -> Iterator[tu
         # The same two conditions under which the packet has a forecast and an estimate.
         opinion, priced = not votes >> c.FAIR_VALUE & 1, filled > 0
         yield (
-            place(shard, in_seq, ordinal), shard, in_seq, ordinal, ts, market, strategy, verdict, first,
+            row_id(shard, in_seq, ordinal), shard, in_seq, ordinal, ts, market, strategy, verdict, first,
             NUMBERS[first], votes, action, outcome,
             p_hat if opinion else None, p_own if opinion else None,
             q_exec if priced else None, fee if priced else None, buffer if opinion else None,

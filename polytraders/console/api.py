@@ -18,7 +18,7 @@ from polytraders.console.problems import Refused, problem
 from polytraders.contracts.decision import Verdict
 from polytraders.contracts.market import Action, Outcome
 from polytraders.contracts.reasons import by_number, number
-from polytraders.contracts.stretch import place
+from polytraders.contracts.stretch import row_id
 from polytraders.packets import canonical, packet_id
 
 LIMIT_MOST: Final = 200
@@ -151,7 +151,7 @@ def _place(decision_id: str, shard: int) -> int:
     numbers = decisions.parsed(decision_id)
     try:
         if numbers is not None:
-            return place(shard, *numbers)
+            return row_id(shard, *numbers)
     except ValueError:
         pass
     raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, "GOV_REQUEST_INVALID", "a cursor is in_seq:ordinal")

@@ -114,6 +114,23 @@ class Board:
         return next((state for state in ("down", "silent", "up") if state in found), "none")
 
 
+def strip(shard: int = 0, *, now_ns: Clock = time.time_ns) -> Board:
+    """Only what the strip on top of every page says: four questions, none of them about decisions."""
+    loop = LoopRecord.objects.filter(shard=shard).first()
+    killed, unknown, is_open = _stopped(shard, strategy_names(shard))
+    age_ns = max(0, now_ns() - loop.at_ns) if loop else 0
+    return Board(loop, age_ns, killed, unknown, is_open, 0, (), (), (), 0)
+
+
+def _stopped(shard: int, names: Mapping[int, str]) -> tuple[tuple[str, ...], int, int]:
+    """Killed scopes in words, orders whose fate is unknown, and open orders."""
+    orders = OrderRecord.objects.filter(shard=shard, is_open=True).aggregate(
+        unknown=Count("id", filter=Q(status=OrderStatus.UNKNOWN_PENDING.value)), open=Count("id")
+    )
+    scopes = ScopeRecord.objects.filter(shard=shard, is_killed=True)
+    return tuple(scope_words(row, names) for row in scopes), orders["unknown"], orders["open"]
+
+
 def read(shard: int = 0, *, now_ns: Clock = time.time_ns) -> Board:
     """The board of a shard as it is now."""
     loop = LoopRecord.objects.filter(shard=shard).first()
@@ -129,15 +146,13 @@ def read(shard: int = 0, *, now_ns: Clock = time.time_ns) -> Board:
     )
     codes = {int(code): int(total) for code, total in counted}
     evaluations = sum(codes.values())
-    orders = OrderRecord.objects.filter(shard=shard, is_open=True).aggregate(
-        unknown=Count("id", filter=Q(status=OrderStatus.UNKNOWN_PENDING.value)), open=Count("id")
-    )
+    killed, unknown, is_open = _stopped(shard, names)
     return Board(
         loop=loop,
         age_ns=max(0, now_ns() - loop.at_ns) if loop else 0,
-        killed=tuple(scope_words(row, names) for row in ScopeRecord.objects.filter(shard=shard, is_killed=True)),
-        unknown_orders=orders["unknown"],
-        open_orders=orders["open"],
+        killed=killed,
+        unknown_orders=unknown,
+        open_orders=is_open,
         markets=MarketRecord.objects.filter(shard=shard).count(),
         stages=_stage_lines(shard, codes, evaluations, newest),
         packets=tuple(

@@ -12,7 +12,7 @@ from apps.oms.models import FillRecord, OrderRecord
 from apps.registry.models import MarketRecord
 from apps.risk.models import DecisionRecord
 from polytraders.contracts.decision import DecisionPacket
-from polytraders.contracts.stretch import place
+from polytraders.contracts.stretch import row_id
 from polytraders.naming import Names
 from polytraders.packets import packet
 
@@ -46,7 +46,7 @@ def find(decision_id: str, shard: int = 0) -> DecisionRecord | None:
     if numbers is None:
         return None
     try:
-        where = place(shard, *numbers)
+        where = row_id(shard, *numbers)
     except ValueError:
         return None
     return DecisionRecord.objects.filter(id=where).first()

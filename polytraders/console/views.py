@@ -79,7 +79,7 @@ def decision(request: HttpRequest, decision_id: str) -> HttpResponse:
         raise Http404("the log no longer holds this decision") from error
     packet = told.packet
     context = {
-        "board": board.read(),
+        "board": board.strip(),
         "told": told,
         "packet": packet,
         "reason": reason(packet.code),
@@ -131,7 +131,7 @@ def packet_json(request: HttpRequest, decision_id: str) -> HttpResponse:
 def reasons(request: HttpRequest) -> HttpResponse:
     """The whole registry, by stage."""
     groups = [(stage, [entry for entry in REASONS if entry.stage == stage.number]) for stage in stages.STAGES]
-    return render(request, "console/reasons.html", {"board": board.read(), "groups": groups, "here": "reasons"})
+    return render(request, "console/reasons.html", {"board": board.strip(), "groups": groups, "here": "reasons"})
 
 
 @require_safe

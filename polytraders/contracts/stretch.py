@@ -40,7 +40,7 @@ class Stretch(NamedTuple):
     details: np.ndarray
 
 
-def place(shard: int, in_seq: int, ordinal: int) -> int:
+def row_id(shard: int, in_seq: int, ordinal: int) -> int:
     """The number of an output row, unique over all shards and rising within one; below 2**63.
 
     Raises:
@@ -51,7 +51,7 @@ def place(shard: int, in_seq: int, ordinal: int) -> int:
     return shard << SEQ_BITS + ORDINAL_BITS | in_seq << ORDINAL_BITS | ordinal
 
 
-def placed(number: int) -> tuple[int, int, int]:
+def of_row_id(number: int) -> tuple[int, int, int]:
     """Shard, input and ordinal of a place."""
     in_seq = number >> ORDINAL_BITS & (1 << SEQ_BITS) - 1
     return number >> SEQ_BITS + ORDINAL_BITS, in_seq, number & (1 << ORDINAL_BITS) - 1

@@ -13,7 +13,7 @@ from polytraders.contracts import state as s
 from polytraders.contracts.checks import code_of
 from polytraders.contracts.inputs import Scope
 from polytraders.contracts.reasons import number
-from polytraders.contracts.stretch import place, placed
+from polytraders.contracts.stretch import of_row_id, row_id
 from tests.written import Written, busy
 
 
@@ -68,7 +68,7 @@ def test_decisions_are_the_packets_that_were_said(log: Written, app_dsn: str) ->
     assert [row["verdict"] == 0 for row in found] == [one.kind == s.APPROVAL for one in said]
     for row, one in zip(found, said, strict=True):
         detail = log.world.detail(one)
-        assert placed(row["id"]) == (0, one.in_seq, one.ordinal)
+        assert of_row_id(row["id"]) == (0, one.in_seq, one.ordinal)
         assert row["approved_size"] == (one.size if one.kind == s.APPROVAL else 0)
         assert row["net_edge"] in (None, int(detail["net_edge"]))
     assert any(row["net_edge"] is not None for row in found)
@@ -148,11 +148,11 @@ def test_nobody_but_the_owner_may_change_the_tables_themselves(app_dsn: str) -> 
 
 @pytest.mark.parametrize("where", [(0, 0, 0), (31, (1 << 40) - 1, (1 << 18) - 1), (0, 7, 1)])
 def test_a_place_is_found_again(where: tuple[int, int, int]) -> None:
-    assert placed(place(*where)) == where
-    assert place(*where) < 1 << 63
+    assert of_row_id(row_id(*where)) == where
+    assert row_id(*where) < 1 << 63
 
 
 @pytest.mark.parametrize("where", [(32, 0, 0), (0, 1 << 40, 0), (0, 0, 1 << 18), (-1, 0, 0)])
 def test_what_has_no_place_is_refused(where: tuple[int, int, int]) -> None:
     with pytest.raises(ValueError, match="has no place"):
-        place(*where)
+        row_id(*where)

@@ -165,5 +165,5 @@ def test_pages_ask_few_questions_however_much_there_is(log: Written, ada: Client
             page(ada, address)
         counts[address] = len(queries)
     # The packet page asks for the packet, what was in force, the board, and the session with its user.
-    most: dict[str, Any] = {"/": 11, f"/decisions/{row.decision_id}": 24, "/healthz": 3}
+    most: dict[str, Any] = {"/": 11, f"/decisions/{row.decision_id}": 19, "/healthz": 3}
     assert all(count <= most.get(address, QUERIES_MOST) for address, count in counts.items()), counts
