@@ -7,10 +7,10 @@ from apps.risk.core import controls
 from polytraders import trading
 from polytraders.contracts.inputs import Fact, Kind, Scope
 from polytraders.contracts.state import Array, Record, State
-from polytraders.kernel.jit import cold_part, part
+from polytraders.kernel.jit import cold, kernel
 
 
-@cold_part
+@cold
 def pull_scope(state: State, scope: int, index: int) -> None:
     """Take our orders of a scope off the books."""
     for market in range(len(state.markets)):
@@ -21,7 +21,7 @@ def pull_scope(state: State, scope: int, index: int) -> None:
                     trading.pull(state, market, strategy)
 
 
-@part
+@kernel
 def on_kill(state: State, e: Record, killed: int) -> None:
     """A kill takes our orders of its scope off the books at once; a release changes nothing but the flag."""
     controls.set_kill(state, state.portfolio[0], e.price, e.size, killed)
@@ -29,7 +29,7 @@ def on_kill(state: State, e: Record, killed: int) -> None:
         pull_scope(state, e.price, e.size)
 
 
-@part
+@kernel
 def on_flatten(state: State, e: Record) -> None:
     """Orders at rest go too: they could still add to a position, or stand in the way of selling it."""
     controls.set_flatten(state, state.portfolio[0], e.price, e.size, e.a)
@@ -37,7 +37,7 @@ def on_flatten(state: State, e: Record) -> None:
         pull_scope(state, e.price, e.size)
 
 
-@part
+@kernel
 def on_rollout(state: State, e: Record) -> None:
     """A step down is immediate: below the stage that may place orders, those that rest go too."""
     state.strategies[e.market].stage = e.size
@@ -45,7 +45,7 @@ def on_rollout(state: State, e: Record) -> None:
         pull_scope(state, Scope.STRATEGY, e.market)
 
 
-@part
+@kernel
 def on_fact(state: State, e: Record) -> None:
     """1: a registry fact. A market that changes its cluster takes its exposure with it."""
     mk = state.markets[e.market]
@@ -63,7 +63,7 @@ def on_fact(state: State, e: Record) -> None:
     trading.due(state, e.market, 0)
 
 
-@cold_part
+@cold
 def on_control(state: State, e: Record, out: Array) -> None:
     """1, 7, 11: facts, limits, settings, kills, rollout, capital, settlement, reference prices, proof of life."""
     pf = state.portfolio[0]

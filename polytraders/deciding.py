@@ -14,7 +14,7 @@ from polytraders.contracts import checks as c
 from polytraders.contracts import state as s
 from polytraders.contracts.inputs import DOWN, NANO, NO, PRICE_UNIT, UP, YES
 from polytraders.contracts.state import APPROVAL, BOOK_OK, BUY, NONE, PACKET, SELL, Array, Record, State
-from polytraders.kernel.jit import cold_part, merged, part
+from polytraders.kernel.jit import cold, kernel, merged
 from polytraders.strategies import roster
 from polytraders.strategies.proposal import Proposal
 
@@ -36,7 +36,7 @@ class Here(NamedTuple):
     readable: bool  # the book is valid and has two sides
 
 
-@part
+@kernel
 def is_readable(mk: Record) -> bool:
     """Whether the book is valid and has two sides."""
     answer: bool = mk.state == BOOK_OK and mk.bid_px != NONE and mk.ask_px != NONE
@@ -52,7 +52,7 @@ def here(state: State, market: int) -> Here:
     return Here(pf, state.limits[0], mk, cluster, state.venues[mk.venue], market, pf.now, is_readable(mk))
 
 
-@part
+@kernel
 def no_trade(waits: int) -> Trade:
     """What there is to judge when there is no book to read: nothing that any check could approve."""
     return checks.Trade(
@@ -60,14 +60,14 @@ def no_trade(waits: int) -> Trade:
     )  # fmt: skip
 
 
-@part
+@kernel
 def is_flattening(h: Here, strat: Record) -> int:
     """Whether a flatten command covers the strategy in this market."""
     answer: int = h.pf.flatten | h.venue.flatten | h.cluster.flatten | h.mk.flatten | strat.flatten
     return answer
 
 
-@part
+@kernel
 def direct(h: Here, strat: Record, pair: Record, p_hat: float) -> tuple[int, int, int]:
     """(direction, action, outcome): the side that the forecast favours; what is held against it is sold first."""
     if is_flattening(h, strat) != 0:
@@ -80,7 +80,7 @@ def direct(h: Here, strat: Record, pair: Record, p_hat: float) -> tuple[int, int
     return direction, BUY, positions.opposite(against)
 
 
-@part
+@kernel
 def purchase_caps(
     h: Here, strat: Record, x: Array, edge_nano: int, own_nano: int, unit_cost: int, filled: int, maker: int
 ) -> tuple[int, int, int]:
@@ -97,7 +97,7 @@ def purchase_caps(
     return strategy_cap, liquidity_cap, sizing.affordable(left, unit_cost)
 
 
-@part
+@kernel
 def consider(state: State, h: Here, strategy: int, ranking: bool) -> tuple[Trade, Proposal]:
     """5 fair value, 6 execution estimate, and the trade that a strategy would make of them."""
     strat = state.strategies[strategy]
@@ -141,7 +141,7 @@ def consider(state: State, h: Here, strategy: int, ranking: bool) -> tuple[Trade
     return trade, p
 
 
-@part
+@kernel
 def vote(detail: Record | None, state: State, h: Here, strategy: int, trade: Trade) -> int:
     """Every check about one strategy's trade."""
     strat = state.strategies[strategy]
@@ -155,7 +155,7 @@ def vote(detail: Record | None, state: State, h: Here, strategy: int, trade: Tra
     return gate.pair_votes(detail, h.pf, h.mk, pair, h.cluster, strat, h.lim, trade, flattening, own_orders, orders)
 
 
-@part
+@kernel
 def vote_market(detail: Record | None, state: State, h: Here) -> int:
     """Every check that is the same for all strategies of a market."""
     alive = state.connections[h.mk.connection].alive_ts
@@ -165,7 +165,7 @@ def vote_market(detail: Record | None, state: State, h: Here) -> int:
     return gate.market_votes(detail, h.pf, h.mk, h.cluster, h.venue, h.lim, missing, stale, h.now)
 
 
-@part
+@kernel
 def write_detail(state: State, h: Here, strategy: int, trade: Trade, p: Proposal, details: Array) -> None:
     """The packet's numbers: the same checks once more, this time with their values and limits."""
     strat = state.strategies[strategy]
@@ -206,7 +206,7 @@ def write_detail(state: State, h: Here, strategy: int, trade: Trade, p: Proposal
         d.features[feature] = state.features[h.market, feature]
 
 
-@part
+@kernel
 def await_rank(state: State, h: Here, strategy: int) -> None:
     """Put a pair on the list for the ranking at the next TICK, once."""
     pair = state.pairs[h.market, strategy]
@@ -216,7 +216,7 @@ def await_rank(state: State, h: Here, strategy: int) -> None:
         h.pf.candidates += 1
 
 
-@cold_part
+@cold
 def conclude(
     state: State, h: Here, strategy: int, trade: Trade, p: Proposal, counted: int, out: Array, details: Array
 ) -> None:
@@ -233,7 +233,7 @@ def conclude(
         emit.approval(out[at], pair, positions.own_price(trade.outcome, trade.worst_px))
 
 
-@merged
+@kernel
 def judge(state: State, h: Here, strategy: int, ranking: bool, out: Array, details: Array) -> None:
     """Stages 5 to 9 for one strategy in one market."""
     trade, p = consider(state, h, strategy, ranking)

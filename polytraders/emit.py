@@ -2,13 +2,13 @@
 
 from polytraders.contracts.checks import APPROVED
 from polytraders.contracts.state import BOOK, BUY, COUNTS, DONE, FILL, NONE, SETTLED, Array, Record
-from polytraders.kernel.jit import cold_part, part
+from polytraders.kernel.jit import cold, kernel
 
 OUT_FULL = 1
 """`pf.fault`: one input had more to say than the block of outputs holds."""
 
 
-@part
+@kernel
 def row(pf: Record, out: Array, kind: int, market: int, strategy: int) -> int:
     """Index of the next output row, empty but for where it belongs.
 
@@ -44,7 +44,7 @@ def row(pf: Record, out: Array, kind: int, market: int, strategy: int) -> int:
     return answer
 
 
-@part
+@kernel
 def first_bit(counted: int) -> int:
     """Bit of the first rejection, APPROVED when there is none."""
     if counted == 0:
@@ -55,7 +55,7 @@ def first_bit(counted: int) -> int:
     return bit
 
 
-@part
+@kernel
 def count_off(o: Record, pair: Record) -> None:
     """Close the run of the verdict that stood until now: its code and how often it was given."""
     o.counted = pair.repeats
@@ -63,7 +63,7 @@ def count_off(o: Record, pair: Record) -> None:
     pair.repeats = 0
 
 
-@part
+@kernel
 def counts(pf: Record, out: Array, pair: Record, market: int, strategy: int) -> None:
     """How often one verdict has been given."""
     o = out[row(pf, out, COUNTS, market, strategy)]
@@ -74,7 +74,7 @@ def counts(pf: Record, out: Array, pair: Record, market: int, strategy: int) -> 
     count_off(o, pair)
 
 
-@cold_part
+@cold
 def minute(pf: Record, out: Array, pairs: Array, market: int) -> None:
     """Once a minute: how often each strategy's verdict has been given since it was last told."""
     for strategy in range(len(pairs)):
@@ -82,7 +82,7 @@ def minute(pf: Record, out: Array, pairs: Array, market: int) -> None:
             counts(pf, out, pairs[strategy], market, strategy)
 
 
-@part
+@kernel
 def verdict(
     pf: Record, out: Array, kind: int, pair: Record, market: int, strategy: int, counted: int, action: int, outcome: int
 ) -> int:
@@ -105,7 +105,7 @@ def verdict(
     return at
 
 
-@part
+@kernel
 def detail_row(pf: Record, details: Array) -> int:
     """Index of the packet's row of numbers; every field is set by the caller."""
     at = pf.details
@@ -117,7 +117,7 @@ def detail_row(pf: Record, details: Array) -> int:
     return answer
 
 
-@part
+@kernel
 def approval(o: Record, pair: Record, price: int) -> None:
     """The order that an approval makes."""
     o.price = price
@@ -127,7 +127,7 @@ def approval(o: Record, pair: Record, price: int) -> None:
     o.order_seq = pair.order_seq
 
 
-@part
+@kernel
 def fill(
     pf: Record, out: Array, pair: Record, market: int, strategy: int, price: int, size: int, money: int, fee: int
 ) -> None:
@@ -144,7 +144,7 @@ def fill(
     o.order_seq = pair.order_seq
 
 
-@part
+@kernel
 def done(
     pf: Record, out: Array, pair: Record, market: int, strategy: int, reason: int, price: int, released: int
 ) -> None:
@@ -159,7 +159,7 @@ def done(
     o.order_seq = pair.order_seq
 
 
-@part
+@kernel
 def book(pf: Record, out: Array, mk: Record, market: int) -> None:
     """A book became valid or invalid."""
     o = out[row(pf, out, BOOK, market, NONE)]
@@ -167,7 +167,7 @@ def book(pf: Record, out: Array, mk: Record, market: int) -> None:
     o.votes = mk.state
 
 
-@part
+@kernel
 def settled(
     pf: Record, out: Array, market: int, strategy: int, outcome: int, size: int, money: int, reason: int
 ) -> None:

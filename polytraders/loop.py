@@ -17,7 +17,7 @@ from polytraders.contracts import checks as c
 from polytraders.contracts.inputs import Flag, Kind
 from polytraders.contracts.state import BOOK_OK, NO_ORDER, NONE, Array, Record, State
 from polytraders.kernel.block import open_rows, open_state
-from polytraders.kernel.jit import cold_part, entry, merged, part
+from polytraders.kernel.jit import cold, entry, kernel
 
 MS_NS = 1_000_000
 FOREVER = 1 << 62
@@ -34,7 +34,7 @@ PULL = (
 # --- 4 to 9: one market ----------------------------------------------------------------------------------------------
 
 
-@merged
+@kernel
 def evaluate(state: State, market: int, out: Array, details: Array) -> None:
     """4 signals, then every strategy's decision on a market."""
     h = deciding.here(state, market)
@@ -57,7 +57,7 @@ def evaluate(state: State, market: int, out: Array, details: Array) -> None:
     mk.visited_ts = h.now
 
 
-@cold_part
+@cold
 def visit(state: State, market: int, out: Array, details: Array) -> None:
     """A look at a market without a row of its own: a deadline has passed, or its book is lost."""
     mk = state.markets[market]
@@ -69,7 +69,7 @@ def visit(state: State, market: int, out: Array, details: Array) -> None:
     evaluate(state, market, out, details)
 
 
-@cold_part
+@cold
 def next_deadline(state: State, market: int, after: int) -> int:
     """The first moment after `after` at which a market's verdicts or orders can change without a row of its own."""
     pf = state.portfolio[0]
@@ -101,7 +101,7 @@ def next_deadline(state: State, market: int, after: int) -> int:
 # --- 2 to 9: a row about one market ---------------------------------------------------------------------------------
 
 
-@merged
+@kernel
 def on_market(state: State, e: Record, out: Array, details: Array) -> None:
     """2 to 9 for a row about one market's book or trades."""
     pf = state.portfolio[0]
@@ -146,7 +146,7 @@ def on_market(state: State, e: Record, out: Array, details: Array) -> None:
 # --- TICK: time itself -----------------------------------------------------------------------------------------------
 
 
-@part
+@kernel
 def visit_due(state: State, out: Array, details: Array) -> None:
     """Visit each market whose deadline has passed; remember the next one."""
     now = state.portfolio[0].now
@@ -161,7 +161,7 @@ def visit_due(state: State, out: Array, details: Array) -> None:
     state.portfolio[0].deadline = soonest
 
 
-@part
+@kernel
 def look(state: State, market: int) -> None:
     """The market now, with its windows and features up to date."""
     mk = state.markets[market]
@@ -174,14 +174,14 @@ def look(state: State, market: int) -> None:
         features.blank(mk, state.features[market])
 
 
-@cold_part
+@cold
 def judge_one(state: State, market: int, strategy: int, ranking: bool, out: Array, details: Array) -> None:
     """One strategy's decision in one market, apart from the market's own row."""
     h = deciding.here(state, market)
     deciding.judge(state, h, strategy, ranking, out, details)
 
 
-@cold_part
+@cold
 def score(state: State, market: int, strategy: int) -> float:
     """Adjusted edge times confidence of a candidate, or FAILED when a check rejects it by now."""
     look(state, market)
@@ -193,7 +193,7 @@ def score(state: State, market: int, strategy: int) -> float:
     return trade.edge * (1.0 - (p.upper - p.lower)) if gate.decide(votes, trade.action) == 0 else FAILED
 
 
-@part
+@kernel
 def rank(state: State, out: Array, details: Array) -> None:
     """7: who gets the capital: best adjusted edge times confidence first, then lower market, then lower strategy.
 
@@ -224,7 +224,7 @@ def rank(state: State, out: Array, details: Array) -> None:
         judge_one(state, which // strategies, which % strategies, passes, out, details)
 
 
-@cold_part
+@cold
 def on_tick(state: State, out: Array, details: Array) -> None:
     """250 ms have passed: days roll, silence and expiry show, and the candidates are ranked."""
     pf = state.portfolio[0]
@@ -235,7 +235,7 @@ def on_tick(state: State, out: Array, details: Array) -> None:
         rank(state, out, details)
 
 
-@cold_part
+@cold
 def on_refusal(state: State, e: Record, out: Array, details: Array, why: int) -> None:
     """A frame was refused or missed: its market's book, or every book of its connection, is lost."""
     state.portfolio[0].frames_refused += int(why != intake.GAP)
@@ -246,7 +246,7 @@ def on_refusal(state: State, e: Record, out: Array, details: Array, why: int) ->
             visit(state, market, out, details)
 
 
-@merged
+@kernel
 def step(state: State, e: Record, out: Array, details: Array) -> None:
     """One input through all stages."""
     pf = state.portfolio[0]

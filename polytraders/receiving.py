@@ -5,14 +5,14 @@ from apps.signals.core import windows
 from polytraders import emit, trading
 from polytraders.contracts.inputs import Flag, Kind
 from polytraders.contracts.state import BOOK_OK, NONE, Array, Record, State
-from polytraders.kernel.jit import cold_part, part
+from polytraders.kernel.jit import cold, kernel
 from polytraders.venues.paper import venue as paper
 
 RING_FULL = 2
 """`pf.fault`: a window could not hold its seconds. Cannot happen by construction; checked all the same."""
 
 
-@cold_part
+@cold
 def lose(state: State, out: Array, market: int, why: int) -> None:
     """The market's book may be wrong from here on."""
     mk = state.markets[market]
@@ -21,7 +21,7 @@ def lose(state: State, out: Array, market: int, why: int) -> None:
         emit.book(state.portfolio[0], out, mk, market)
 
 
-@part
+@kernel
 def told_level(state: State, mk: Record, market: int, e: Record, out: Array) -> None:
     """2: one level. The frame's last row of a market also tells the venue's own best prices."""
     side = int(e.side) + 0
@@ -48,7 +48,7 @@ def told_level(state: State, mk: Record, market: int, e: Record, out: Array) -> 
         paper_told_book(state, mk, market, bid_base, ask_base)
 
 
-@cold_part
+@cold
 def paper_told(state: State, mk: Record, market: int, side: int, price: int, size: int) -> None:
     """8, paper: a level's new total bounds what our takers can have had of it."""
     slot = paper.slot_of(mk, side, price)
@@ -56,7 +56,7 @@ def paper_told(state: State, mk: Record, market: int, side: int, price: int, siz
         paper.told(mk, state.taken[market], side, slot, size)
 
 
-@cold_part
+@cold
 def paper_told_book(state: State, mk: Record, market: int, bid_base: int, ask_base: int) -> None:
     """8, paper: levels went or the windows moved from these bases; our takers cannot have had more than is shown."""
     if mk.taken == 0:
@@ -66,7 +66,7 @@ def paper_told_book(state: State, mk: Record, market: int, bid_base: int, ask_ba
     paper.keep(mk, state.levels[market], state.taken[market])
 
 
-@cold_part
+@cold
 def told_snapshot(state: State, mk: Record, market: int, e: Record, out: Array) -> None:
     """2: a whole book, applied as one unit."""
     kind = int(e.kind)
@@ -89,7 +89,7 @@ def told_snapshot(state: State, mk: Record, market: int, e: Record, out: Array) 
         paper_told_book(state, mk, market, bid_base, ask_base)
 
 
-@cold_part
+@cold
 def told_tick(state: State, mk: Record, market: int, tick: int, out: Array) -> None:
     """2: the market's grid from now on."""
     if tick == mk.tick:

@@ -11,7 +11,7 @@ from polytraders.contracts import reasons
 from polytraders.contracts.inputs import NANO, NO, YES
 from polytraders.contracts.state import BUY, NO_ORDER, NONE, SENT, Array, Record, State
 from polytraders.kernel import money
-from polytraders.kernel.jit import cold_part, part
+from polytraders.kernel.jit import cold, kernel
 from polytraders.venues.paper import venue as paper
 
 MS_NS = 1_000_000
@@ -24,7 +24,7 @@ FILLED = reasons.number("EXEC_FILL")
 PAYOUT_INVALID = reasons.number("EXEC_LEDGER_PAYOUT_INVALID")
 
 
-@part
+@kernel
 def due(state: State, market: int, ts: int) -> None:
     """Something may happen to a market at `ts` without a row of its own: the TICK then visits it."""
     state.deadlines[market] = min(state.deadlines[market], ts)
@@ -32,7 +32,7 @@ def due(state: State, market: int, ts: int) -> None:
     pf.deadline = min(pf.deadline, ts)
 
 
-@part
+@kernel
 def place(pf: Record, lim: Record, mk: Record, cluster: Record, strat: Record, pair: Record, trade: Trade) -> None:
     """The approved trade becomes an order on its way; what it can cost is held in the same breath."""
     now = pf.now
@@ -61,7 +61,7 @@ def place(pf: Record, lim: Record, mk: Record, cluster: Record, strat: Record, p
     pf.approvals += 1
 
 
-@part
+@kernel
 def positions_hold(pf: Record, mk: Record, cluster: Record, strat: Record, pair: Record) -> None:
     """Hold the money of a purchase, or the shares of a sale."""
     if pair.order_action == BUY:
@@ -72,7 +72,7 @@ def positions_hold(pf: Record, mk: Record, cluster: Record, strat: Record, pair:
         pair.order_held = pair.order_left
 
 
-@cold_part
+@cold
 def fill(state: State, out: Array, market: int, strategy: int, price: int, size: int) -> None:
     """`size` of the pair's order has filled at the YES price `price`."""
     pf = state.portfolio[0]
@@ -103,7 +103,7 @@ def fill(state: State, out: Array, market: int, strategy: int, price: int, size:
         finish(state, out, market, strategy, FILLED)
 
 
-@cold_part
+@cold
 def finish(state: State, out: Array, market: int, strategy: int, reason: int) -> None:
     """The order is over: what it still held is free again."""
     pf = state.portfolio[0]
@@ -119,7 +119,7 @@ def finish(state: State, out: Array, market: int, strategy: int, reason: int) ->
     mk.orders -= 1
 
 
-@part
+@kernel
 def match(state: State, out: Array, market: int, strategy: int, levels: Array, taken: Array) -> None:
     """A taker has arrived: it has what is displayed at its limit or better, and the rest of it ends."""
     mk = state.markets[market]
@@ -137,7 +137,7 @@ def match(state: State, out: Array, market: int, strategy: int, levels: Array, t
         finish(state, out, market, strategy, NO_MATCH)
 
 
-@cold_part
+@cold
 def advance(state: State, out: Array, market: int) -> None:
     """Our orders on a market up to now, before the book takes the next input."""
     pf = state.portfolio[0]
@@ -156,7 +156,7 @@ def advance(state: State, out: Array, market: int) -> None:
     mk.order_ts = next_due(state.pairs[market])
 
 
-@part
+@kernel
 def next_due(pairs: Array) -> int:
     """When something next becomes of a market's orders without a row: an arrival or an end."""
     soonest = FOREVER
@@ -169,7 +169,7 @@ def next_due(pairs: Array) -> int:
     return soonest
 
 
-@cold_part
+@cold
 def prints(state: State, out: Array, market: int, aggressor: int, price: int, size: int) -> None:
     """A print reaches our resting orders; what fills one of them is not there for the next."""
     for strategy in range(state.pairs.shape[1]):
@@ -181,14 +181,14 @@ def prints(state: State, out: Array, market: int, aggressor: int, price: int, si
             size -= filled
 
 
-@part
+@kernel
 def displayed(pairs: Array, side: int, price: int, size: int) -> None:
     """A level's new total, for the queues of our resting orders."""
     for strategy in range(len(pairs)):
         paper.displayed(pairs[strategy], side, price, size)
 
 
-@cold_part
+@cold
 def pull(state: State, market: int, strategy: int) -> None:
     """Cancel an order; it ends after our latency and can still be filled until then."""
     pf = state.portfolio[0]
@@ -203,14 +203,14 @@ def pull(state: State, market: int, strategy: int) -> None:
     mk.order_ts = min(mk.order_ts, pair.order_expire_ts)
 
 
-@cold_part
+@cold
 def pull_market(state: State, market: int) -> None:
     """Cancel every order of ours on a market."""
     for strategy in range(state.pairs.shape[1]):
         pull(state, market, strategy)
 
 
-@cold_part
+@cold
 def settle(state: State, out: Array, market: int, pays: int) -> None:
     """The market has resolved: orders end, holdings are paid out, `pays` price units for one YES share.
 

@@ -2,7 +2,8 @@
 
 `kernel` compiles stage functions, which are inlined into their caller; `entry` compiles what Python calls. Two options
 carry the speed: `_nrt=False` leaves out reference counts (and makes a kernel that allocates fail to compile, a rule we
-want), `forceinline` merges the stages into one loop. The sources do not change with either.
+want), `forceinline` merges the stages into one loop. The sources do not change with either. All of the loop is
+optimised once, see merging.py.
 
 Numba's disk cache of a caller does not notice an edit in a callee in another file, so the cache folder is named by a
 hash of every source that is compiled, of the options and of the versions. It must be set before numba is imported.
@@ -34,9 +35,7 @@ COMPILED: Final = (
     "polytraders/trading.py",
     "apps/*/core",
 )
-OPTIONS: Final[dict[str, Any]] = {"cache": True, "_nrt": False, "error_model": "numpy"}
-
-UNWRAPPED: Final[dict[str, Any]] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+OPTIONS: Final[dict[str, Any]] = {"_nrt": False, "error_model": "numpy"}
 
 
 def sources() -> list[Path]:
@@ -97,42 +96,36 @@ _place_cache()
 
 from numba import config, njit  # noqa: E402  the cache folder must be known first
 
+from polytraders.kernel import merging  # noqa: E402
+
 JIT_OFF: Final = bool(config.DISABLE_JIT)  # type: ignore[attr-defined]
 """True when the same sources run as plain Python: the slow, exact oracle of the compiled loop."""
 
 
+def _kernel(function: F, forceinline: bool) -> F:
+    # Said both ways: numba hands an option that is not said down from a caller to what it calls.
+    options = OPTIONS | {"forceinline": forceinline}
+    return function if JIT_OFF else cast(F, merging.Kernel(function, options))
+
+
 def entry(function: F) -> F:
     """Compile a function that Python calls."""
-    return cast(F, njit(**OPTIONS)(function))
+    return function if JIT_OFF else cast(F, merging.whole(function, OPTIONS))
 
 
 def kernel(function: F) -> F:
     """Compile a function that other kernels call; it is always inlined."""
-    return cast(F, njit(forceinline=True, **OPTIONS)(function))
+    return _kernel(function, True)
 
 
 def cold(function: F) -> F:
     """Compile a function that kernels call rarely: left to itself, so that the hot path stays short."""
-    return cast(F, njit(**OPTIONS)(function))
-
-
-def part(function: F) -> F:
-    """Like `kernel`, for parts that no Python code calls: without the wrapper, which costs time to compile."""
-    return cast(F, njit(forceinline=True, **OPTIONS, **UNWRAPPED)(function))
+    return _kernel(function, False)
 
 
 def merged(function: F) -> F:
-    """Merge a function into its caller before either is compiled.
-
-    For the few big functions that compose the loop: each level of compiled functions optimises all below it once more,
-    and copying many small ones this way is slower still.
-    """
-    return cast(F, njit(inline="always", **OPTIONS, **UNWRAPPED)(function))
-
-
-def cold_part(function: F) -> F:
-    """Like `cold`, for parts that no Python code calls."""
-    return cast(F, njit(**OPTIONS, **UNWRAPPED)(function))
+    """Merge a function into its caller before either is compiled, for what a compiled function cannot return."""
+    return cast(F, njit(inline="always", **OPTIONS)(function))
 
 
 def is_warm() -> bool:

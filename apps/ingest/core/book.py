@@ -8,7 +8,7 @@ within some 512 ticks of the best price. Venue sizes are totals at a price, neve
 
 from polytraders.contracts.inputs import ASK, BID, PRICE_UNIT
 from polytraders.contracts.state import NONE, OVERFLOW, SLOTS, Array, Record
-from polytraders.kernel.jit import kernel
+from polytraders.kernel.jit import cold, kernel
 
 OK, OFF_GRID, FULL = 0, 1, 2
 DEPTH_LEVELS = 5
@@ -252,7 +252,7 @@ def rebuild(mk: Record, levels: Array, overflow: Array, rows: Array, count: int)
     return OK
 
 
-@kernel
+@cold
 def recentre(mk: Record, levels: Array, overflow: Array, rows: Array) -> int:
     """Move the windows to where the best prices are. `rows` is scratch."""
     count = collect(mk, levels, overflow, BID, rows, 0)
@@ -260,7 +260,7 @@ def recentre(mk: Record, levels: Array, overflow: Array, rows: Array) -> int:
     return rebuild(mk, levels, overflow, rows, count)
 
 
-@kernel
+@cold
 def outside(mk: Record, levels: Array, overflow: Array, rows: Array, side: int, price: int, size: int) -> int:
     """A level beyond the window, or a side whose window has run empty."""
     if not list_outside(mk, overflow, side, price, size):
@@ -313,7 +313,7 @@ def agrees(mk: Record, bid_px: int, ask_px: int) -> bool:
     return bool(mk.bid_px == bid_px and mk.ask_px == ask_px)
 
 
-@kernel
+@cold
 def trim(mk: Record, levels: Array, overflow: Array, rows: Array, bid_px: int, ask_px: int) -> int:
     """Remove own levels better than the told best prices; returns how many.
 
