@@ -149,7 +149,7 @@ INGEST: Final[tuple[Reason, ...]] = (
         "Look at the venue's status and the network."),
     row(229, "INTEL_FEED_LAG", WARN,
         "Messages arrive much later than the venue stamped them.",
-        "Look at the network path and at this machine's load.", "the live feed"),
+        "Look at the network path and at this machine's load."),
     row(230, "INTEL_REST_STALE", WARN,
         "The venue's own snapshot was older than our book, so it proves nothing.",
         "Nothing; another is asked for.", "the live feed"),

@@ -152,7 +152,7 @@ MONITORING: Final[tuple[Reason, ...]] = (
         "Look at the venue's status.", "live trading"),
     row(1112, "GOV_RELEASE_PRECONDITION", HARD_REJECT,
         "A kill was to be released before what it needs was there.",
-        "Read the list of what is missing.", "the operator console"),
+        "Read the list of what is missing."),
     row(1113, "GOV_UNACKED_INCIDENT", HARD_REJECT,
         "Nobody answered an urgent incident, so its scope was killed.",
         "Answer it.", "incidents"),
