@@ -112,6 +112,7 @@ class Admin:
             "now_ns": faces.clock.now_ns(),
             "world_ns": world.now_ns,
             "behind_ns": faces.behind_ns,
+            "slipped_ns": faces.slipped_ns,
             "btc_cents": world.bitcoin.cents,
             "told": dict(world.counts),
             "trades": world.floor.trade_count,

@@ -22,11 +22,14 @@ from polytraders.venues.simulator.listeners import Listener, Listeners
 from polytraders.venues.simulator.listing import Market
 from polytraders.venues.simulator.world import World
 
-BEAT_S: Final = 0.01
+BEAT_S: Final = 0.005
 """The world is moved on this often."""
 
 BEAT_MOST_NS: Final = NANO
 """At most so much exchange time at once, so that a machine that cannot keep up still answers."""
+
+BEHIND_MOST_NS: Final = 120 * NANO
+"""A lag up to this is caught up with, so that exchange time stays a line; of a longer one the rest is given up."""
 
 MESSAGE_MAX: Final = 1024 * 1024
 TOKENS_MAX: Final = 500
@@ -47,6 +50,10 @@ class Clock:
         """Exchange time, ns UTC."""
         return self._start_ns + int((time.monotonic_ns() - self._from_ns) * self.speed)
 
+    def slip(self, behind_ns: int) -> None:
+        """Set it back: what the world cannot catch up with is given up."""
+        self._start_ns -= behind_ns
+
 
 class Faces:
     """The market channel, Binance's streams and the web pages.
@@ -54,7 +61,8 @@ class Faces:
     Attributes:
         listeners: Who is connected.
         counts: Requests by path, connections, subscriptions, bad messages.
-        behind_ns: Exchange time that the world lags behind its clock: the machine is too slow for the speed.
+        behind_ns: Exchange time that the world has to catch up with.
+        slipped_ns: Exchange time given up in all: the machine was stopped, or is too slow for the speed.
     """
 
     def __init__(self, world: World, clock: Clock) -> None:
@@ -62,7 +70,7 @@ class Faces:
         self.clock = clock
         self.listeners = Listeners()
         self.counts: Counter[str] = Counter()
-        self.behind_ns = 0
+        self.behind_ns = self.slipped_ns = 0
         self._pages: dict[str, Callable[[Query], tuple[int, Any]]] = {
             "/book": self._book,
             "/time": self._time,
@@ -89,7 +97,7 @@ class Faces:
         """Move the world on and hand out what is told, until cancelled."""
         while True:
             self.advance()
-            await asyncio.sleep(0 if self.behind_ns > BEAT_MOST_NS else BEAT_S)
+            await asyncio.sleep(0 if self.behind_ns else BEAT_S)
 
     def advance(self) -> None:
         """Bring the world up to its clock."""
@@ -98,6 +106,9 @@ class Faces:
         for told in self.world.run_until(until):
             self.hand_out(told)
         self.behind_ns = now_ns - until
+        if self.behind_ns > BEHIND_MOST_NS:
+            self.slipped_ns += self.behind_ns - BEHIND_MOST_NS
+            self.clock.slip(self.behind_ns - BEHIND_MOST_NS)
 
     def hand_out(self, told: Told) -> None:
         """To whom it is meant for."""

@@ -13,7 +13,7 @@ from polytraders.venues.simulator.faults import ACTIONS, CORRUPTIONS, Faults, re
 from polytraders.venues.simulator.floor import Told
 from polytraders.venues.simulator.world import Plan, World
 
-PLAN = Plan(seed=4, start_ms=1_780_272_030_000, slow=3)
+PLAN = Plan(seed=4, start_ms=1_780_272_030_000, slow=1)
 AT_MS = 5_000
 SECONDS = 20
 

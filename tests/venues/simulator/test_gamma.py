@@ -26,7 +26,7 @@ NOT_OURS = {
 
 @pytest.fixture(scope="module")
 def world() -> World:
-    made = World(Plan(seed=9, start_ms=NOW, rate=0.1))
+    made = World(Plan(seed=9, start_ms=NOW, rate=0.05, slow=4, step_ms=500))
     made.run_until(made.start_ns + 330 * NANO)
     return made
 

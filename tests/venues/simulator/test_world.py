@@ -27,7 +27,7 @@ from polytraders.venues.simulator.world import Plan, World, winner
 from tests.venues.simulator.following import Followed, follow
 
 START_MS = 1_780_272_000_000
-HOUR = Plan(seed=11, start_ms=START_MS, rate=0.1, slow=4, step_ms=1_000)
+HOUR = Plan(seed=11, start_ms=START_MS, rate=0.06, slow=2, step_ms=1_000)
 SECONDS = 3_600
 
 
@@ -74,7 +74,7 @@ def digest(plan: Plan, seconds: int, stride_ns: int) -> str:
 
 def test_everything_told_is_understood_and_agrees_with_the_books(hour: Run) -> None:
     followed = hour.followed
-    assert followed.counters["frames"] > 20_000
+    assert followed.counters["frames"] > 15_000
     assert followed.counters["refused"] == followed.counters["mirror_broken"] == followed.counters["unpaired"] == 0
     assert followed.after == 0, "after the trim every frame's best prices are ours"
     assert followed.differences == 0, "and every whole book equals ours at every level"
@@ -176,14 +176,14 @@ def test_a_fee_worked_out_by_hand() -> None:
 
 
 def test_a_book_of_the_past_is_what_was_told_until_then(hour: Run) -> None:
-    world = World(Plan(seed=5, start_ms=START_MS, slow=2, history_s=120))
+    world = World(Plan(seed=5, start_ms=START_MS, slow=1, history_s=50))
     books: list[tuple[int, dict[str, Any]]] = []
-    for second in range(1, 241, 3):
+    for second in range(1, 151, 3):
         world.run_until(world.start_ns + second * NANO)
         books.append(
             (world.now_ns, {m.condition: (dict(m.book.totals[0]), dict(m.book.totals[1])) for m in markets(world)})
         )
-    for ts_ns, then in books[-30:]:
+    for ts_ns, then in books[-20:]:
         for market in markets(world):
             assert market.history.at(ts_ns) == then[market.condition]
     assert any(market.history.at(world.start_ns + NANO) is None for market in markets(world)), "it is bounded"
@@ -201,12 +201,12 @@ def markets(world: World) -> list[Market]:
     return list(world.markets.values())
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(st.integers(0, 2**32))
 def test_no_book_is_ever_crossed_and_values_are_chances(seed: int) -> None:
-    world = World(Plan(seed=seed, start_ms=START_MS + 240_000, slow=2))
-    for tenth in range(1, 300):
-        world.run_until(world.start_ns + tenth * NANO // 2)
+    world = World(Plan(seed=seed, start_ms=START_MS + 250_000, slow=2))
+    for half in range(1, 130):
+        world.run_until(world.start_ns + half * NANO // 2)
         for market in world.markets.values():
             assert market.best(BID) < market.best(ASK)
             assert 0 <= market.value <= 1
@@ -217,7 +217,7 @@ def gains(lag_ms: int) -> list[float]:
     """What a share bought at each ask is worth more than it costs with its fee, 60 ms after the price was seen."""
     world = World(Plan(seed=3, start_ms=START_MS, rate=0.1, slow=1, maker_lag_ms=lag_ms))
     found = []
-    for step in range(1, 240 * 5):
+    for step in range(1, 150 * 5):
         world.run_until(world.start_ns + step * NANO // 5 + 60_000_000)
         for market in (market for market in markets(world) if market.best(ASK) < PRICE_UNIT and not market.emptied):
             ask = market.best(ASK) / PRICE_UNIT
@@ -226,10 +226,10 @@ def gains(lag_ms: int) -> list[float]:
 
 
 def test_late_makers_can_be_beaten_and_punctual_ones_cannot() -> None:
-    late, punctual = gains(lag_ms=2_000), gains(lag_ms=0)
+    late, punctual = gains(lag_ms=4_000), gains(lag_ms=0)
     assert len(punctual) > 5_000
     assert max(punctual) <= 0, "not one quote is worth taking"
-    assert sum(gain > 0.01 for gain in late) > len(late) / 200
+    assert sum(gain > 0.01 for gain in late) > 30
 
 
 @pytest.mark.parametrize(
