@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from polytraders import asking
+from polytraders import acting, asking
 
 if TYPE_CHECKING:
     from polytraders.replaying import Plan, Replay
@@ -50,6 +50,7 @@ def parser() -> argparse.ArgumentParser:
     )
     ledger_arguments(verbs.add_parser("ledger", help="the books: trial balance, journal, exports"))
     asking.add(verbs)
+    acting.add(verbs)
     return top
 
 
@@ -73,7 +74,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser().parse_args(arguments)
     try:
         verbs = {"replay": replay, "demo": demo, "up": up, "verify": verify, "ledger": ledger}
-        return {**verbs, **dict.fromkeys(asking.VERBS, asking.ask)}[given.verb](given)
+        verbs |= dict.fromkeys(asking.VERBS, asking.ask) | dict.fromkeys(acting.VERBS, acting.act)
+        return verbs[given.verb](given)
     except BrokenPipeError:
         # Whoever read this has gone. The interpreter's last flush must not complain about it either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -15,8 +15,9 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
+from polytraders.contracts.control import EVERYTHING, Killed
 from polytraders.contracts.inputs import Scope
 
 FILE: Final = "kill.fence"
@@ -28,17 +29,6 @@ SLOT: Final = struct.Struct("<BBxxI Q 80s")
 SLOTS: Final = 1_024
 NAME_MAX: Final = 80
 SIZE: Final = HEAD.size + SLOTS * SLOT.size
-
-
-class Killed(NamedTuple):
-    """One killed scope; `name` is "" for the global one, else the venue's id, cluster, market or strategy."""
-
-    scope: Scope
-    name: str = ""
-
-
-EVERYTHING: Final = frozenset({Killed(Scope.GLOBAL)})
-"""What a file that cannot be read says."""
 
 
 class FenceError(ValueError):

@@ -319,7 +319,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "forget-expired": {"task": "polytraders.access.tasks.forget_expired", "schedule": crontab(hour=3, minute=17)},
 }
 
-LOGGING = logging_config()
+LOGGING = logging_config(ENVIRON.get("POLYTRADERS_PROCESS", ""))
 
 TIME_ZONE = "UTC"
 USE_TZ = True

@@ -21,9 +21,11 @@ import psycopg
 from apps.eventlog.segments import RawSegment, cut, raw_folder
 from apps.eventlog.store import Writer
 from apps.replay.runner import Kernel
+from apps.risk import controls
 from polytraders import config, fence
 from polytraders import loop as kernel_loop
 from polytraders.contracts import state as s
+from polytraders.contracts.control import EVERYTHING, Killed
 from polytraders.contracts.inputs import Fact
 from polytraders.contracts.reasons import number
 from polytraders.crashpoints import reach
@@ -41,6 +43,7 @@ from polytraders.shard.committing import Committer
 from polytraders.shard.directory import REFERENCES, VENUES, Directory
 from polytraders.shard.intake import LOOP, Intake
 from polytraders.shard.keeping import Keeper
+from polytraders.shard.kills import Kills
 from polytraders.shard.meter import Meter
 from polytraders.shard.process import ShardLoop
 from polytraders.shard.telling import Teller
@@ -162,7 +165,9 @@ class Shard:
         with psycopg.connect(setup.dsn, autocommit=True) as conn:
             parts = await asyncio.to_thread(open_parts, setup, writer, conn, clock)
         here = asyncio.get_running_loop()
-        watcher = InboxWatcher(setup.dsn, setup.shard, lambda row: _soon(here, partial(loop.command, row)))
+        watcher = InboxWatcher(
+            setup.dsn, setup.shard, lambda row: _soon(here, partial(loop.command, row)), partial(_recorded, parts.kills)
+        )
         loop = shard_loop(parts, clock, committed=watcher.forget)
         market = MarketFeed(
             setup.addresses.market, partial(_market_event, loop), clock, _chance(setup),
@@ -192,7 +197,7 @@ class Parts(NamedTuple):
     intake: Intake
     directory: Directory
     committer: Committer
-    fence: fence.Fence
+    kills: Kills
     keeper: Keeper
     meter: Meter
     teller: Teller
@@ -201,7 +206,7 @@ class Parts(NamedTuple):
 def shard_loop(parts: Parts, clock: Clock, committed: Callable[[list[int]], None]) -> ShardLoop:
     """The loop over what has been opened."""
     return ShardLoop(
-        parts.drive, parts.intake, parts.directory, parts.committer, clock, parts.fence, parts.keeper, parts.meter,
+        parts.drive, parts.intake, parts.directory, parts.committer, clock, parts.kills, parts.keeper, parts.meter,
         committed=committed, told=parts.teller.look,
     )  # fmt: skip
 
@@ -221,7 +226,8 @@ def open_parts(setup: Setup, writer: Writer, conn: psycopg.Connection[Any], cloc
         restoring.restore_directory(conn, setup.shard, directory)
     journal = Journal.restore(directory.names, conn, setup.shard)
     guard = _fence(setup.home, is_new=head.seq == 0)
-    desk = Desk(directory, state, guard.killed)
+    kills = Kills(guard, controls.killed(conn, setup.shard))
+    desk = Desk(directory, state, kills.now)
     now = max(clock(), int(state.portfolio["now"][0]))
     sequencer = Sequencer(in_seq=head.seq, now=now, synthetic=0, rate_ppm=clock.rate_ppm)
     references = ReferenceDecoder(SYMBOLS, REFERENCE_CONNECTION)
@@ -251,7 +257,7 @@ def open_parts(setup: Setup, writer: Writer, conn: psycopg.Connection[Any], cloc
     )  # fmt: skip
     committer = Committer(writer, raw, journal, teller.project, epoch_seq)
     keeper = Keeper(setup.dsn, setup.home, setup.shard, build, in_seq=head.seq, now=now)
-    return Parts(restored.drive, intake, directory, committer, guard, keeper, meter, teller)
+    return Parts(restored.drive, intake, directory, committer, kills, keeper, meter, teller)
 
 
 def _connections(state: s.State) -> dict[int, str]:
@@ -267,7 +273,7 @@ def _fence(home: Path, *, is_new: bool) -> fence.Fence:
     if is_new:
         fence.create(path)
     guard = fence.Fence(path)
-    if guard.killed() == fence.EVERYTHING and not path.exists():
+    if guard.killed() == EVERYTHING and not path.exists():
         log.error("the kill fence is missing: everything is killed until the global scope is released")
     return guard
 
@@ -283,6 +289,10 @@ def _raw_segment(setup: Setup, writer: Writer, conn: psycopg.Connection[Any]) ->
     if last is not None and (folder / last[0]).exists():
         cut(folder / last[0], last[1])
     return RawSegment(folder, writer.head.fence)
+
+
+def _recorded(kills: Kills, killed: frozenset[Killed]) -> None:
+    kills.recorded = killed
 
 
 async def _until_stopped(loop: ShardLoop, stop: asyncio.Event, outside: "list[Any]") -> None:

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from polytraders import fence
+from polytraders.contracts.control import EVERYTHING, Killed
 from polytraders.contracts.inputs import Scope
-from polytraders.fence import EVERYTHING, Fence, FenceError, Killed
+from polytraders.fence import Fence, FenceError
 
 MARKET = "0x" + "5f" * 32
 

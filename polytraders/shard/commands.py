@@ -12,9 +12,9 @@ import msgspec
 from apps.monitoring.core import rollout
 from polytraders.config import ConfigError, Row, limit_most
 from polytraders.contracts import state as s
+from polytraders.contracts.control import Killed
 from polytraders.contracts.inputs import PRICE_UNIT, SIZE_MAX, Command, Kind, Scope, Stage
 from polytraders.contracts.reasons import number
-from polytraders.fence import Killed
 from polytraders.shard.directory import Conflict, Directory, Full
 from polytraders.venues.polymarket.listing import Listing
 

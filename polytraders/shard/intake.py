@@ -12,10 +12,10 @@ from apps.eventlog import bodies
 from apps.eventlog.segments import FRAME_MAX, Received
 from apps.eventlog.store import Control
 from polytraders.config import Row
+from polytraders.contracts.control import Killed
 from polytraders.contracts.inputs import MARKET_DATA, Kind, Scope
 from polytraders.contracts.reasons import number
 from polytraders.crashpoints import reach
-from polytraders.fence import Killed
 from polytraders.quarantine import Quarantine
 from polytraders.sequencing import Sequencer
 from polytraders.shard.commands import Asked, Desk, as_payload, command_row

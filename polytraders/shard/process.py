@@ -19,9 +19,9 @@ from apps.eventlog.inbox import InboxRow
 from apps.eventlog.segments import Received
 from apps.replay.runner import Drive
 from polytraders.contracts import state as s
+from polytraders.contracts.control import Killed
 from polytraders.contracts.inputs import TICK_NS, Scope
 from polytraders.crashpoints import reach
-from polytraders.fence import Fence, Killed
 from polytraders.journal import kernel_sums
 from polytraders.shard import snapshots
 from polytraders.shard.clock import Clock
@@ -29,6 +29,7 @@ from polytraders.shard.commands import Asked
 from polytraders.shard.committing import Committed, Committer
 from polytraders.shard.directory import Directory
 from polytraders.shard.intake import Arrival, Intake
+from polytraders.shard.kills import Kills
 from polytraders.shard.meter import Meter
 from polytraders.shard.pending import Pending, Ready
 from polytraders.shard.stepping import step
@@ -73,7 +74,7 @@ class ShardLoop:
         directory: Directory,
         committer: Committer,
         clock: Clock,
-        fence: Fence,
+        kills: Kills,
         checkpointer: Checkpointer,
         meter: Meter,
         committed: Callable[[list[int]], None],
@@ -87,7 +88,7 @@ class ShardLoop:
             directory: Names of its indices.
             committer: Makes it the record.
             clock: Receive time.
-            fence: The kill fence.
+            kills: What fence and control table say.
             checkpointer: Keeps copies of the state.
             meter: Told how long things take.
             committed: Told the inbox rows of each block once they are committed.
@@ -99,7 +100,7 @@ class ShardLoop:
         self._directory = directory
         self._committer = committer
         self._clock = clock
-        self._fence = fence
+        self._kills = kills
         self._checkpointer = checkpointer
         self._committed = committed
         self._told = told
@@ -192,7 +193,7 @@ class ShardLoop:
         waiting, arrived_ns = len(self._arrivals), self._arrived_ns
         if waiting > WAITING_MAX:
             raise Overrun(f"{waiting} arrivals wait")
-        self._look_at_fence(now)
+        self._look_for_kills(now)
         while self._arrivals:
             self._arrivals.popleft()(self._intake, now)
         self._intake.tick(now, now)
@@ -207,8 +208,8 @@ class ShardLoop:
         self._settle()
         self._hand_over()
 
-    def _look_at_fence(self, now: int) -> None:
-        killed = self._fence.killed()
+    def _look_for_kills(self, now: int) -> None:
+        killed = self._kills.now()
         if killed == self._killed:
             return
         remaining = set()
@@ -219,7 +220,7 @@ class ShardLoop:
                 remaining.add(each)
                 continue
             self._intake.kill(each, index, now)
-            log.warning("killed by the fence: %s %s", each.scope.name.lower(), each.name)
+            log.warning("killed: %s %s", each.scope.name.lower(), each.name)
         self._killed = killed - remaining
 
     def _settle(self) -> None:

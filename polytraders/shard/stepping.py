@@ -11,6 +11,7 @@ import numpy as np
 
 from apps.eventlog.bodies import What
 from apps.eventlog.store import Record
+from apps.ledger.verification import MOVING
 from apps.replay.runner import Drive
 from polytraders.contracts import state as s
 from polytraders.contracts.inputs import Kind
@@ -44,9 +45,6 @@ class Stepped(NamedTuple):
     moved: bool
 
 
-MOVES: Final = (s.APPROVAL, s.FILL, s.DONE, s.SETTLED)
-
-
 def step(drive: Drive, rows: np.ndarray) -> Stepped:
     """Drive rows, in log order, through the loop.
 
@@ -71,7 +69,7 @@ def step(drive: Drive, rows: np.ndarray) -> Stepped:
     numbers = np.concatenate(details) if details else np.zeros(0, s.DETAIL)
     kinds = made["kind"]
     approved = bool((kinds == s.APPROVAL).any())
-    moved = bool(np.isin(kinds, MOVES).any() or (rows["kind"] == Kind.CAPITAL).any())
+    moved = bool(np.isin(kinds, sorted(MOVING)).any() or (rows["kind"] == Kind.CAPITAL).any())
     return Stepped(made, numbers, records, approved, moved)
 
 

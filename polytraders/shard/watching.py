@@ -7,6 +7,8 @@ from typing import Any, Final
 import psycopg
 
 from apps.eventlog import inbox
+from apps.risk import controls
+from polytraders.contracts.control import Killed
 
 LOOK_S: Final = 0.5
 AT_ONCE: Final = 200
@@ -15,12 +17,26 @@ AT_ONCE: Final = 200
 class InboxWatcher(threading.Thread):
     """Hands new rows of a shard's inbox on; the block that takes them in deletes them."""
 
-    def __init__(self, dsn: str, shard: int, hand_on: Callable[[inbox.InboxRow], None]) -> None:
-        """Watch with a connection of its own; `hand_on` is called in this thread."""
+    def __init__(
+        self,
+        dsn: str,
+        shard: int,
+        hand_on: Callable[[inbox.InboxRow], None],
+        killed: Callable[[frozenset[Killed]], None],
+    ) -> None:
+        """Watch with a connection of its own.
+
+        Args:
+            dsn: Of the application's role.
+            shard: Whose inbox.
+            hand_on: Called in this thread with each new row.
+            killed: Called in this thread with what the control table says is killed, before rows are handed on.
+        """
         super().__init__(name="inbox", daemon=True)
         self._dsn = dsn
         self._shard = shard
         self._hand_on = hand_on
+        self._killed = killed
         self._ending = threading.Event()
         self._handed: set[int] = set()
         self._lock = threading.Lock()
@@ -44,6 +60,7 @@ class InboxWatcher(threading.Thread):
     def _look(self, conn: psycopg.Connection[Any]) -> None:
         with self._lock:
             handed = set(self._handed)
+        self._killed(controls.killed(conn, self._shard))
         for row in inbox.take(conn, self._shard, AT_ONCE, held=handed):
             with self._lock:
                 self._handed.add(row.id)

@@ -153,5 +153,5 @@ def test_the_readme_names_every_setting_that_is_read() -> None:
     words = {node.value for node in ast.walk(source) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
     names = {word for word in words if re.fullmatch(r"POLYTRADERS_[A-Z_]+|DATABASE_(OWNER_)?URL|REDIS_URL|PORT", word)}
     table = README.partition("## The environment")[2].partition("\n## ")[0]
-    # Set by the image only.
-    assert names - {"POLYTRADERS_STATIC_ROOT"} == names & set(re.findall(r"`([A-Z_]+)`", table))
+    # Set by the image and by the supervisor only.
+    assert names - {"POLYTRADERS_STATIC_ROOT", "POLYTRADERS_PROCESS"} == names & set(re.findall(r"`([A-Z_]+)`", table))
