@@ -1,5 +1,6 @@
 """The small parts of a loop process: clock, snapshots, stretches, crash points."""
 
+import itertools
 import subprocess
 import sys
 
@@ -72,7 +73,7 @@ def test_stretches_are_the_rows_in_order_and_never_mix(kinds: list[int]) -> None
     assert [kind for part, _ in parts for kind in part["kind"].tolist()] == kinds
     for part, changes in parts:
         assert {Kind(kind) in FORCES for kind in part["kind"].tolist()} == {changes}
-    assert all(one != other for (_, one), (_, other) in zip(parts, parts[1:], strict=False))
+    assert all(one != other for (_, one), (_, other) in itertools.pairwise(parts))
 
 
 @pytest.mark.parametrize(("wanted", "ends"), [(None, 0), ("there:2", -9), ("there:3", 0), ("elsewhere", 0)])
