@@ -5,14 +5,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from django.conf import settings
 from django.db.models import Count, Q, Sum
 
 from apps.monitoring.models import LoopRecord, ScopeRecord, StageRecord, StrategyRecord
 from apps.oms.models import OrderRecord
 from apps.registry.models import MarketRecord
 from apps.risk.models import DecisionRecord, MinuteRecord
+from polytraders import fence
 from polytraders.console import stages
 from polytraders.contracts.checks import APPROVED, code_of
+from polytraders.contracts.control import Killed
 from polytraders.contracts.inputs import Scope
 from polytraders.contracts.orders import OrderStatus
 from polytraders.contracts.reason import Reason
@@ -128,7 +131,18 @@ def _stopped(shard: int, names: Mapping[int, str]) -> tuple[tuple[str, ...], int
         unknown=Count("id", filter=Q(status=OrderStatus.UNKNOWN_PENDING.value)), open=Count("id")
     )
     scopes = ScopeRecord.objects.filter(shard=shard, is_killed=True)
-    return tuple(scope_words(row, names) for row in scopes), orders["unknown"], orders["open"]
+    words = dict.fromkeys([scope_words(row, names) for row in scopes] + [_words(each) for each in fenced()])
+    return tuple(words), orders["unknown"], orders["open"]
+
+
+def fenced() -> list[Killed]:
+    """What the fence says is killed. The loop reads the same file, so one that is missing shows in the loop's row."""
+    path = settings.HOME / fence.FILE
+    return sorted(fence.killed(path)) if path.exists() else []
+
+
+def _words(killed: Killed) -> str:
+    return "everything" if killed.scope is Scope.GLOBAL else f"{killed.scope.name.lower()} {killed.name}"
 
 
 def read(shard: int = 0, *, now_ns: Clock = time.time_ns) -> Board:

@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from django.db import DatabaseError, connection
 
 from apps.monitoring.models import LoopRecord, ScopeRecord
+from polytraders.console import board
+from polytraders.contracts.control import Killed
 from polytraders.contracts.inputs import Scope
 
 LOOP_AGE_MS_MAX = 10_000
@@ -44,6 +46,7 @@ def check(shard: int = 0) -> Health:
             cursor.execute("SELECT 1")
         loop = LoopRecord.objects.filter(shard=shard).only("at_ns", "state", "is_killed").first()
         killed = ScopeRecord.objects.filter(shard=shard, scope=Scope.GLOBAL, is_killed=True).exists()
+        killed = killed or Killed(Scope.GLOBAL) in board.fenced()
     except DatabaseError:
         connection.close()
         return Health(False, "down", "none", None, "UNKNOWN", "GOV_DB_UNAVAILABLE")

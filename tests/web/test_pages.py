@@ -2,6 +2,7 @@
 
 import json
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from apps.risk.models import DecisionRecord
+from polytraders import fence
 from polytraders.contracts.inputs import Scope
 from polytraders.contracts.reasons import REASONS
 from polytraders.packets import canonical
@@ -167,3 +169,15 @@ def test_pages_ask_few_questions_however_much_there_is(log: Written, ada: Client
     # The packet page asks for the packet, what was in force, the board, and the session with its user.
     most: dict[str, Any] = {"/": 11, f"/decisions/{row.decision_id}": 19, "/healthz": 3}
     assert all(count <= most.get(address, QUERIES_MOST) for address, count in counts.items()), counts
+
+
+def test_the_fence_alone_is_enough(log: Written, ada: Client, says: Says, tmp_path: Path, settings: Any) -> None:
+    settings.HOME = tmp_path
+    fence.create(tmp_path / fence.FILE)
+    says()
+    assert "is-killed" not in page(ada, "/")
+    fence.kill(tmp_path / fence.FILE, Scope.STRATEGY, "quiet")
+    assert "strategy quiet" in page(ada, "/")
+    fence.kill(tmp_path / fence.FILE, Scope.GLOBAL)
+    assert "is-killed" in page(ada, "/"), "before the loop has said anything"
+    assert ada.get("/healthz").json()["kill"] == "KILLED"
