@@ -6,7 +6,7 @@ python -m benchmarks.run [--rounds 5]
 import argparse
 import sys
 
-from benchmarks import dataset, durable, ledger, micro, rounds
+from benchmarks import dataset, durable, latency, ledger, micro, rounds
 
 LIMITS = {
     "live_call_us": 2.0,
@@ -45,8 +45,9 @@ def main() -> None:
     durable.judge(stored)
     books = ledger.measure()
     ledger.show(books)
-    found = {"lines": lines, "small": small, "limits": LIMITS, "durable": stored, "ledger": books, **rounds.commits()}
-    rounds.save("ours", found)
+    through = latency.measure()
+    found = {"lines": lines, "small": small, "limits": LIMITS, "durable": stored, "ledger": books, "through": through}
+    rounds.save("ours", {**found, **rounds.commits()})
 
 
 if __name__ == "__main__":

@@ -41,6 +41,7 @@ class Intake:
     """Numbers what arrives.
 
     Attributes:
+        directory: Names of the indices.
         frames: Raw frames so far in this epoch: an input's `frame` counts from its epoch's beginning.
         commands_refused: Commands that were refused since the start.
     """
@@ -60,7 +61,7 @@ class Intake:
         self.commands_refused = 0
         self._sequencer = sequencer
         self._decoder = decoder
-        self._directory = directory
+        self.directory = directory
         self._desk = desk
         self._quarantine = quarantine
         self._told: dict[int, tuple[str, str, bytes | None]] = {}
@@ -92,7 +93,7 @@ class Intake:
         decoded = self._decoder.decode(raw.raw, raw.connection)
         if decoded.code is not None:
             self._quarantine.keep(decoded.code, number_of_frame, raw.raw)
-        for rows, identity in self._directory.first_sights():
+        for rows, identity in self.directory.first_sights():
             self.rows(rows, raw.recv_ts, FEED, payload=identity)
         # The frame's own TICKs come first: they are nobody's control rows.
         self._sequencer.advance(raw.recv_ts, proc_ts)
@@ -102,7 +103,7 @@ class Intake:
             if row[0] not in MARKET_DATA:
                 self._told[first + offset] = FEED, "", None
                 if row[0] == Kind.RESOLVED:
-                    self._directory.note_resolved(row[3], row[5])
+                    self.directory.note_resolved(row[3], row[5])
 
     def reference(self, raw: Received, proc_ts: int) -> None:
         """One message of the reference feed; a window that begins with one of its prices gets its strike."""
@@ -114,7 +115,7 @@ class Intake:
             self._quarantine.keep(decoded.code, number_of_frame, raw.raw)
         self._sequencer.frame(number_of_frame, raw.recv_ts, decoded.rows, proc_ts)
         for row in decoded.rows:
-            strikes = self._directory.strikes(row[3], row[4], self._sequencer.now)
+            strikes = self.directory.strikes(row[3], row[4], self._sequencer.now)
             if strikes:
                 self.rows(strikes, raw.recv_ts, FEED)
 
@@ -139,7 +140,7 @@ class Intake:
             self.rows(answer.rows, at, asked.actor, payload=answer.identity)
             for row in answer.rows:
                 if row[0] == Kind.RESOLVED:
-                    self._directory.note_resolved(row[3], row[5])
+                    self.directory.note_resolved(row[3], row[5])
         self._inbox_ids.append(inbox_id)
         reach("command_taken")
 
