@@ -2,8 +2,8 @@
 
 python -m benchmarks.latency [--seconds 20] [--rate 2000]        one JSON line
 
-Frames of a generated capture arrive at the rate, on the wall's clock; the database is a PostgreSQL of our own with fsync
-on; beside it stand an empty durable commit and the spin loop of the same run.
+Frames of a generated capture arrive at the rate, on the wall's clock; the database is a PostgreSQL of our own with
+fsync on; beside it stand an empty durable commit and the spin loop of the same run.
 """
 
 import argparse
