@@ -55,5 +55,6 @@ class Keeper:
     def close(self, last: tuple[int, np.ndarray] | None) -> None:
         """Write the state of an orderly end, if there is one, and wait for it."""
         if last is not None:
-            self._write(*last)
+            # Behind one that may still be written: each write clears away what earlier ones have left unfinished.
+            self.save(*last)
         self._pool.shutdown(wait=True)
