@@ -12,20 +12,20 @@ from tests.faults.proof import Log, head
 from tests.faults.shardprocess import LoopProcess, command
 from tests.supervisor.processes import until
 
-SPEED, RATE = 10, 2.0
+SPEED, RATE = 10, 1.0
 CRASH_S_MAX = 40.0
 LOOKS_PER_S = 20
 PASSINGS: dict[str, tuple[int, int]] = {
-    "frame read": (20, 600),
+    "frame read": (20, 400),
     "command taken": (1, 25),
-    "rows sequenced": (2, 120),
-    "stepped": (1, 120),
+    "rows sequenced": (2, 80),
+    "stepped": (1, 80),
     "ledger posted": (1, 12),
     "checkpoint written": (1, 2),
     "checkpoint named": (1, 2),
 }
 """At which passing of a point the process dies, where the range is not BLOCKS."""
-BLOCKS = 1, 40
+BLOCKS = 1, 15
 CHECKPOINT_INPUTS = 1_000
 
 
