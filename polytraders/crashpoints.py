@@ -5,38 +5,61 @@
 
 import os
 import signal
-from typing import Final
+from collections import Counter
+from typing import Final, NamedTuple
 
 VARIABLE: Final = "POLYTRADERS_CRASH_AT"
 
 POINTS: Final = (
-    "frame_read",
-    "raw_written",
-    "rows_sequenced",
-    "stepped",
-    "handed_over",
-    "segment_written",
-    "segment_synced",
-    "transaction_open",
-    "log_written",
-    "ledger_posted",
-    "projections_written",
-    "committed",
-    "compared",
-    "checkpoint_written",
-    "command_taken",
+    "frame read",  # a message is taken from the socket, nothing is numbered
+    "command taken",  # a row of the inbox is numbered, its block is not committed
+    "rows sequenced",  # everything that has arrived has its number
+    "stepped",  # the loop has decided, nobody knows
+    "handed over",  # the block is closed, the committer has it
+    "raw written",  # raw frames are on disk
+    "segment written",  # the canonical segment has bytes that nothing vouches for
+    "segment synced",  # they are on disk
+    "log rows written",  # the transaction holds the log's rows
+    "ledger posted",  # and the movements of money
+    "mid projection",  # and some of the projections
+    "before commit",  # and all of them
+    "committed",  # the record is made, the loop does not know
+    "committed noted",  # the loop knows
+    "checkpoint written",  # under its temporary name
+    "checkpoint named",  # the file is there, its row is not
 )
 
-_passed: dict[str, int] = {}
+
+class Wanted(NamedTuple):
+    """Where the process is to die, and at the how many-th passing."""
+
+    point: str
+    nth: int
+
+
+def read(text: str | None) -> Wanted | None:
+    """What the variable says; None when it is not set.
+
+    Raises:
+        ValueError: There is no such point, or it does not say at which passing, from 1.
+    """
+    if text is None:
+        return None
+    point, _, nth = text.partition(":")
+    if point not in POINTS or not (nth.isascii() and nth.isdigit()) or int(nth) < 1:
+        raise ValueError(f"{VARIABLE} is {text!r}: it must be one of {', '.join(POINTS)}, then a colon and a count")
+    return Wanted(point, int(nth))
+
+
+_wanted = read(os.environ.get(VARIABLE))
+passed: Counter[str] = Counter()
+"""How often each point was passed; counted only where a point is wanted."""
 
 
 def reach(name: str) -> None:
     """Pass a point; the process ends here if a test has asked for it."""
-    wanted = os.environ.get(VARIABLE)
-    if wanted is None:
+    if _wanted is None:
         return
-    point, _, count = wanted.partition(":")
-    if point == name:
-        _passed[name] = _passed.get(name, 0) + 1
-        if _passed[name] >= int(count or 1):
-            os.kill(os.getpid(), signal.SIGKILL)
+    passed[name] += 1
+    if name == _wanted.point and passed[name] >= _wanted.nth:
+        os.kill(os.getpid(), signal.SIGKILL)

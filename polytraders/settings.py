@@ -186,6 +186,8 @@ FAMILIES = env_list(
 """Beginnings of the names of markets that are looked at; none = every market that the venue lists."""
 STRATEGIES = env_list("POLYTRADERS_STRATEGIES", ("logit", "gbm_updown"), ENVIRON)
 """Templates that a new log begins with: shipped names or files."""
+CHECKPOINT_INPUTS = env_number("POLYTRADERS_CHECKPOINT_INPUTS", 1_000_000, 1_000, 1_000_000_000, ENVIRON)
+"""Inputs between two copies of the loop's state; fewer make a restart after a crash shorter."""
 if VENUE != "simulator" and SPEED != 1:
     raise ImproperlyConfigured("POLYTRADERS_SPEED is for the simulator: a real venue's time cannot be scaled")
 

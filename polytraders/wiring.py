@@ -42,7 +42,7 @@ from polytraders.shard.commands import Desk
 from polytraders.shard.committing import Committer
 from polytraders.shard.directory import REFERENCES, VENUES, Directory
 from polytraders.shard.intake import LOOP, Intake
-from polytraders.shard.keeping import Keeper
+from polytraders.shard.keeping import INPUTS, Keeper
 from polytraders.shard.kills import Kills
 from polytraders.shard.meter import Meter
 from polytraders.shard.process import ShardLoop
@@ -82,6 +82,7 @@ class Setup(NamedTuple):
         limits: Portfolio limits of a new log.
         capital: Of a new log, micro-pUSD.
         seed: Spreads reconnections.
+        checkpoint_inputs: Inputs between two checkpoints.
     """
 
     dsn: str
@@ -94,13 +95,15 @@ class Setup(NamedTuple):
     limits: Path = config.LIMITS_FILE
     capital: int = CAPITAL
     seed: int = 0
+    checkpoint_inputs: int = INPUTS
 
 
 def setup_from(environ: Mapping[str, Any], shard: int) -> Setup:
     """What the settings say.
 
     Args:
-        environ: DATABASE_URL, HOME, VENUE, SPEED, SEED, SIMULATOR_URL, STRATEGIES, as the settings have them.
+        environ: DATABASE_URL, HOME, VENUE, SPEED, SEED, SIMULATOR_URL, STRATEGIES, CHECKPOINT_INPUTS, as the settings
+            have them.
         shard: Number of the shard.
 
     Raises:
@@ -121,6 +124,7 @@ def setup_from(environ: Mapping[str, Any], shard: int) -> Setup:
         speed=environ["SPEED"],
         strategies=tuple(Path(name) for name in environ["STRATEGIES"]),
         seed=environ["SEED"],
+        checkpoint_inputs=environ["CHECKPOINT_INPUTS"],
     )
 
 
@@ -256,7 +260,7 @@ def open_parts(setup: Setup, writer: Writer, conn: psycopg.Connection[Any], cloc
         connections=lambda: _connections(state),
     )  # fmt: skip
     committer = Committer(writer, raw, journal, teller.project, epoch_seq)
-    keeper = Keeper(setup.dsn, setup.home, setup.shard, build, in_seq=head.seq, now=now)
+    keeper = Keeper(setup.dsn, setup.home, setup.shard, build, in_seq=head.seq, now=now, inputs=setup.checkpoint_inputs)
     return Parts(restored.drive, intake, directory, committer, kills, keeper, meter, teller)
 
 

@@ -4,7 +4,7 @@ The same functions do both. A rebuild writes them into temporary tables of the s
 ones for its own connection alone; only then are the two compared, and the real ones replaced.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -12,6 +12,7 @@ import psycopg
 from psycopg import sql
 
 from apps.eventlog import reading
+from apps.eventlog.store import nothing
 from apps.ledger import projections as ledger
 from apps.monitoring import projections as monitoring
 from apps.oms import projections as oms
@@ -46,10 +47,18 @@ class Found(NamedTuple):
         return self.missing == self.surplus == 0
 
 
-def apply(cursor: psycopg.Cursor[Any], stretch: Stretch) -> None:
-    """Bring every projection up to the end of the stretch, in the transaction that appends it."""
+def apply(cursor: psycopg.Cursor[Any], stretch: Stretch, *, reached: Callable[[str], None] = nothing) -> None:
+    """Bring every projection up to the end of the stretch, in the transaction that appends it.
+
+    Args:
+        cursor: Of that transaction.
+        stretch: What is appended.
+        reached: Told the point between two projections that a crash may fall on.
+    """
     for projection in ALL:
         projection.apply(cursor, stretch)
+        if projection is oms:
+            reached("mid projection")
 
 
 def rebuild(dsn: str, shard: int, *, only_check: bool = False) -> list[Found]:

@@ -99,7 +99,6 @@ class Committer:
                 if found is not None:
                     raise Drift(found)
             self._project(cursor, ready)
-            reach("projections written")
 
         head = self._writer.append(block, also=follow)
         ended = time.perf_counter()

@@ -142,7 +142,7 @@ class Intake:
                 if row[0] == Kind.RESOLVED:
                     self.directory.note_resolved(row[3], row[5])
         self._inbox_ids.append(inbox_id)
-        reach("command_taken")
+        reach("command taken")
 
     def kill(self, killed: Killed, index: int, at: int) -> None:
         """The fence says that a scope is killed."""

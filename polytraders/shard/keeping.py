@@ -1,4 +1,4 @@
-"""Checkpoints of the loop process: each hour of loop time and each million inputs, written by a thread of their own."""
+"""Checkpoints of the loop process: each hour of loop time and each so many inputs, written by a thread of their own."""
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
@@ -21,19 +21,22 @@ SPAN_NS: Final = 3_600 * NANO
 class Keeper:
     """Writes checkpoints of one shard."""
 
-    def __init__(self, dsn: str, home: Path, shard: int, build: bytes, *, in_seq: int, now: int) -> None:
-        """The first one is due an hour or a million inputs behind `in_seq` and `now`."""
+    def __init__(
+        self, dsn: str, home: Path, shard: int, build: bytes, *, in_seq: int, now: int, inputs: int = INPUTS
+    ) -> None:
+        """The first one is due an hour or `inputs` inputs behind `in_seq` and `now`."""
         self._dsn = dsn
         self._home = home
         self._shard = shard
         self._build = build
+        self._inputs = inputs
         self._last_seq = in_seq
         self._last_ts = now
         self._pool = ThreadPoolExecutor(1, "checkpoint")
 
     def due(self, in_seq: int, now: int) -> bool:
         """Whether one is due behind this input; saying yes begins the next span."""
-        if in_seq - self._last_seq < INPUTS and now - self._last_ts < SPAN_NS:
+        if in_seq - self._last_seq < self._inputs and now - self._last_ts < SPAN_NS:
             return False
         self._last_seq, self._last_ts = in_seq, now
         return True
@@ -52,5 +55,6 @@ class Keeper:
     def close(self, last: tuple[int, np.ndarray] | None) -> None:
         """Write the state of an orderly end, if there is one, and wait for it."""
         if last is not None:
-            self._write(*last)
+            # Behind one that may still be written: each write clears away what earlier ones have left unfinished.
+            self.save(*last)
         self._pool.shutdown(wait=True)

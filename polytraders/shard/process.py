@@ -19,7 +19,6 @@ from apps.eventlog.inbox import InboxRow
 from apps.eventlog.segments import Received
 from apps.replay.runner import Drive
 from polytraders.contracts import state as s
-from polytraders.contracts.control import Killed
 from polytraders.contracts.inputs import TICK_NS, Scope
 from polytraders.crashpoints import reach
 from polytraders.journal import kernel_sums
@@ -110,7 +109,6 @@ class ShardLoop:
         self._pending = Pending()
         self._pool = ThreadPoolExecutor(1, "committer")
         self._commit: asyncio.Future[Committed] | None = None
-        self._killed: frozenset[Killed] = frozenset()
         self._stopping = False
         self._packed: tuple[int, np.ndarray] | None = None
 
@@ -209,19 +207,16 @@ class ShardLoop:
         self._hand_over()
 
     def _look_for_kills(self, now: int) -> None:
-        killed = self._kills.now()
-        if killed == self._killed:
-            return
-        remaining = set()
-        for each in killed - self._killed:
+        """Give the loop a KILL for every scope that fence or table say is killed and the loop does not.
+
+        What is compared is the loop's own flag, not what was read before: between two looks a scope may have been
+        released and killed again. A name that nobody has yet is looked up again until somebody has it.
+        """
+        for each in self._kills.now():
             index = 0 if each.scope is Scope.GLOBAL else self._directory.scope_index(each.scope, each.name)
-            if index is None:
-                # Nobody by that name yet; looked up again until there is.
-                remaining.add(each)
-                continue
-            self._intake.kill(each, index, now)
-            log.warning("killed: %s %s", each.scope.name.lower(), each.name)
-        self._killed = killed - remaining
+            if index is not None and not is_killed(self._drive.state, each.scope, index):
+                self._intake.kill(each, index, now)
+                log.warning("killed: %s %s", each.scope.name.lower(), each.name)
 
     def _settle(self) -> None:
         """Take note of a commit that has ended."""
@@ -269,3 +264,15 @@ class ShardLoop:
     def state(self) -> s.State:
         """The loop's state, to be looked at between two rounds."""
         return self._drive.state
+
+
+def is_killed(state: s.State, scope: Scope, index: int) -> bool:
+    """Whether the loop holds a scope for killed."""
+    tables = {
+        Scope.GLOBAL: state.portfolio,
+        Scope.VENUE: state.venues,
+        Scope.CLUSTER: state.clusters,
+        Scope.MARKET: state.markets,
+        Scope.STRATEGY: state.strategies,
+    }
+    return bool(tables[scope]["killed"][index])

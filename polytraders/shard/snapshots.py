@@ -1,7 +1,8 @@
 """The loop's state without the room that nobody uses: what a checkpoint holds.
 
 A block has room for markets that have not come yet, and that room is zero. Of each array only the rows of markets that
-have come are kept, in the order of `State`; the sizes come first.
+have come are kept, in the order of `State`; the sizes come first. How much the last call of the loop had to say depends
+on how its inputs were cut into calls: that is no part of the state and is kept as nothing.
 """
 
 import numpy as np
@@ -12,6 +13,8 @@ from polytraders.kernel.block import new_block, views
 PER_MARKET = ("markets", "pairs", "levels", "taken", "overflow", "ring", "features", "deadlines")
 SAME_BYTES = ("param_bits",)
 HEAD = len(s.Sizes._fields) + 1
+OF_THE_CALL = ("count", "details")
+"""Fields of `portfolio` that say how many outputs the last call made."""
 
 
 def pack(block: np.ndarray, markets: int) -> np.ndarray:
@@ -23,6 +26,10 @@ def pack(block: np.ndarray, markets: int) -> np.ndarray:
     for name, array in state._asdict().items():
         if name not in SAME_BYTES:
             kept = array[:markets] if name in PER_MARKET else array
+            if name == "portfolio":
+                kept = kept.copy()
+                for field in OF_THE_CALL:
+                    kept[field] = 0
             parts.append(np.ascontiguousarray(kept).reshape(-1).view(np.uint8))
     return np.concatenate(parts)
 

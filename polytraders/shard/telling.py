@@ -15,6 +15,7 @@ from apps.monitoring import projecting, status
 from polytraders.contracts import state as s
 from polytraders.contracts.inputs import NANO, MarketStatus, Scope
 from polytraders.contracts.stretch import Stretch
+from polytraders.crashpoints import reach
 from polytraders.shard.directory import Directory
 from polytraders.shard.meter import Meter
 from polytraders.shard.pending import Ready
@@ -81,7 +82,7 @@ class Teller:
         shard = self._writer.head.shard
         controls = [(control.row, control.actor, control.key, control.payload) for control in ready.controls]
         stretch = Stretch(shard, last, len(ready.inputs), controls, ready.outs, ready.details)
-        projecting.apply(cursor, stretch)
+        projecting.apply(cursor, stretch, reached=reach)
         told, self._status = self._status, None
         if told is not None:
             head = self._writer.head

@@ -14,7 +14,9 @@ import psycopg
 
 from apps.eventlog import inbox
 from apps.eventlog.store import Head, Writer
+from polytraders.crashpoints import reach
 from polytraders.shard.clock import Clock
+from polytraders.shard.keeping import INPUTS
 from polytraders.venues.addresses import Addresses
 from polytraders.venues.polymarket.listing import Listing
 from polytraders.venues.simulator import capture
@@ -56,14 +58,14 @@ def frames(count: int, seed: int = SEED) -> list[tuple[int, bytes]]:
 class Rig(AbstractContextManager["Rig"]):
     """One run of a shard over a database."""
 
-    def __init__(self, dsn: str, home: Path, *, start: int | None = None) -> None:
+    def __init__(self, dsn: str, home: Path, *, start: int | None = None, checkpoint_inputs: int = INPUTS) -> None:
         """Open the shard, which may have a log already."""
         self.dsn = dsn
         self.home = home
         folder = home / "strategies"
         folder.mkdir(parents=True, exist_ok=True)
-        self.setup = Setup(dsn, home, 0, NOWHERE, True, 1, strategies(folder))
-        self.writer = Writer.open(dsn, 0, home)
+        self.setup = Setup(dsn, home, 0, NOWHERE, True, 1, strategies(folder), checkpoint_inputs=checkpoint_inputs)
+        self.writer = Writer.open(dsn, 0, home, reached=reach)
         clock = Clock(frames(1)[0][0] if start is None else start)
         with psycopg.connect(dsn, autocommit=True) as conn:
             self.parts: Parts = open_parts(self.setup, self.writer, conn, clock)

@@ -6,8 +6,12 @@ import numpy as np
 import psycopg
 
 from apps.eventlog import reading, verify
+from apps.replay.runner import Drive, Kernel
+from polytraders import loop
 from polytraders.contracts import state as s
 from polytraders.contracts.inputs import Kind
+from polytraders.kernel import block
+from polytraders.shard import snapshots
 from tests.shard.rig import Rig, frames
 
 FRAMES = 3_000
@@ -49,3 +53,20 @@ def test_the_next_run_goes_on_where_the_last_one_ended(app_dsn: str, tmp_path: P
         kinds = [row[0] for row in conn.execute("SELECT kind FROM log_control WHERE kind IN (1, 12) ORDER BY in_seq")]
     assert kinds == [Kind.EPOCH, Kind.EPOCH, *[Kind.GAP] * 7]
     assert verify.verify(app_dsn, tmp_path, deep=True) is None
+
+
+def test_a_packed_state_does_not_depend_on_how_its_inputs_were_cut_into_calls(app_dsn: str, tmp_path: Path) -> None:
+    with Rig(app_dsn, tmp_path) as rig:
+        rig.list_markets()
+        rig.play(frames(1_000))
+        sizes = s.Sizes(*snapshots.pack(rig.parts.drive.block, 0)[: 7 * 8].view("<i8").tolist()[:6])
+    with psycopg.connect(app_dsn, autocommit=True) as conn:
+        rows = np.concatenate(list(reading.inputs(conn, tmp_path, 0)))
+    made = []
+    for cut in (len(rows), 1):
+        drive = Drive(Kernel(loop.run, block.views), block.new_block(sizes))
+        for first in range(0, len(rows), cut):
+            for _ in drive.outputs(rows[first : first + cut]):
+                pass
+        made.append(snapshots.pack(drive.block, 6).tobytes())
+    assert made[0] == made[1]

@@ -43,7 +43,7 @@ class Command(BaseCommand):
             sys.exit(ENDS.get(code, FAILED))
 
 
-SETTINGS: Final = ("DATABASE_URL", "HOME", "VENUE", "SPEED", "SEED", "SIMULATOR_URL", "STRATEGIES")
+SETTINGS: Final = ("DATABASE_URL", "HOME", "VENUE", "SPEED", "SEED", "SIMULATOR_URL", "STRATEGIES", "CHECKPOINT_INPUTS")
 
 
 def code_of(error: BaseException) -> str | None:

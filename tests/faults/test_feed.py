@@ -1,0 +1,214 @@
+"""Every fault that the simulated exchange knows, during a run of the loop: its code, no approval on a book that does
+not count, and recovery without a person.
+
+One loop lives through all of them, as it would have to. FAULTS_SLOW=1 adds those that need most of a minute.
+"""
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import psycopg
+import pytest
+
+from polytraders.contracts.inputs import ASK, BID, Kind
+from polytraders.shard.care import book_of
+from polytraders.supervisor.postgres import Postgres
+from tests import servers
+from tests.faults import observed
+from tests.faults.crashes import Line
+from tests.faults.proof import head
+from tests.faults.shardprocess import LoopProcess, command
+from tests.faults.test_crashes import SEED
+from tests.supervisor.processes import until
+
+TOLD_S_MAX = 20.0
+"""From a fault's end to its code in the log."""
+RECOVERED_S_MAX = 20.0
+"""From the code on until every book counts again; the venue is asked for a book once in 5 s at most."""
+LIMITS = {
+    "market_exposure_max": 10**12, "portfolio_exposure_max": 10**12, "cluster_exposure_max": 10**12,
+    "drawdown_day_ppm_max": 10**6, "drawdown_week_ppm_max": 10**6, "concentration_ppm_max": 10**6,
+    "orders_per_minute_max": 10**4,
+}  # fmt: skip
+"""Wide, so that approvals do not run dry while the faults last."""
+
+Fault = dict[str, Any]
+
+
+class Case(NamedTuple):
+    """One fault.
+
+    Attributes:
+        faults: For the exchange; "?" stands for the market that the case is about.
+        where: Where its code is told: refused, gap, book or packet; "" = it must leave no trace.
+        code: Which.
+        check: The check that votes against until it is over, where that is more than the book's own.
+        lasts_s: Wall time after which the fault is over.
+        lasting_s: How long nothing may be told, where nothing is to be told.
+    """
+
+    faults: list[Fault]
+    where: str = ""
+    code: str = ""
+    check: str = "book_valid"
+    lasts_s: float = 0.0
+
+
+def fault(action: str, **args: Any) -> list[Fault]:
+    return [{"action": action, "args": args}]
+
+
+CORRUPT = {
+    "json": "INTEL_FRAME_NOT_JSON",
+    "utf8": "INTEL_FRAME_NOT_UTF8",
+    "number": "INTEL_NUMBER_INVALID",
+    "price": "INTEL_PRICE_OUT_OF_RANGE",
+    "grid": "INTEL_NUMBER_INVALID",
+    "negative": "INTEL_SIZE_OUT_OF_RANGE",
+    "type": "INTEL_FIELD_TYPE",
+    "field": "INTEL_FIELD_MISSING",
+    "repeated": "INTEL_FRAME_REPEATED_KEY",
+    "deep": "INTEL_FRAME_TOO_DEEP",
+}
+# Times of the exchange are ten times those of the wall.
+CASES: dict[str, Case] = {
+    "silence of all, with PONGs": Case(
+        fault("silence", duration_ms=30_000), "packet", "RISK_STALE_BOOK", "book_stale", 3.0
+    ),
+    "silence of one market": Case(
+        fault("silence", market="?", duration_ms=90_000), "packet", "RISK_STALE_BOOK", "book_stale", 9.0
+    ),
+    "frames dropped": Case(fault("drop", count=100), "book", "INTEL_BEST_MISMATCH"),
+    "frames duplicated": Case(fault("duplicate", market="?", count=30)),
+    "frames swapped": Case(fault("swap", count=100), "book", "INTEL_BEST_MISMATCH"),
+    "a crossed book": Case(fault("crossed", market="?"), "packet", "INTEL_BOOK_CROSSED", "book_crossed"),
+    "a match then a rest": Case(fault("match_then_rest", market="?", levels=3)),
+    "a tick changed": Case(fault("tick_change", market="?", tick="0.001", told=True)),
+    "a tick changed and not told": Case(
+        fault("tick_change", market="?", tick="0.001", told=False), "refused", "INTEL_PRICE_OFF_GRID"
+    ),
+    "delay": Case(fault("delay", duration_ms=20_000, ms=5_000), "book", "INTEL_BEST_MISMATCH", lasts_s=2.5),
+    "a long delay": Case(fault("delay", duration_ms=40_000, ms=30_000), "packet", "RISK_STALE_BOOK", "book_stale", 7.0),
+    "disconnected": Case(fault("disconnect"), "gap", "INTEL_FEED_CLOSED"),
+    "flapping": Case(
+        fault("flapping", times=3, up_ms=3_000, down_ms=3_000), "gap", "INTEL_FEED_CLOSED", "book_stale", 2.0
+    ),
+    "disconnected, and no books": Case(
+        [*fault("no_snapshot", count=1), *fault("disconnect")], "gap", "INTEL_FEED_CLOSED"
+    ),
+    **{
+        f"corrupt, {how}": Case(fault("corrupt", market="?", count=1, how=how), "refused", code)
+        for how, code in CORRUPT.items()
+    },
+}
+SLOW = {"silence until the connection is given up": Case(
+    fault("silence", duration_ms=500_000), "gap", "INTEL_FEED_SILENT", "book_stale", 50.0
+)}  # fmt: skip
+if os.environ.get("FAULTS_SLOW"):
+    CASES |= SLOW
+
+
+class Run:
+    """A line whose loop is up and trading, and the names of its markets."""
+
+    def __init__(self, line: Line) -> None:
+        self.line = line
+        self.loop: LoopProcess = line.start()
+        self.loop.wait_ready()
+        for name, value in LIMITS.items():
+            command(line.dsn, "limit", "limits", {"name": name, "value": value})
+        command(line.dsn, "capital", "capital", {"micros": 10**12})
+        self.first = head(line.dsn).seq
+        self._next = 0
+        until(lambda: self.slow and not self.broken(), "all books count", 20.0, self.loop.said)
+
+    @property
+    def slow(self) -> dict[int, str]:
+        """Markets that live longer than a test, by index."""
+        with psycopg.connect(self.line.dsn, autocommit=True) as conn:
+            rows = conn.execute("SELECT payload FROM log_control WHERE kind = %s", (int(Kind.FACT),)).fetchall()
+        told = (json.loads(bytes(row)) for (row,) in rows if row)
+        return {one["market"]: one["id"] for one in told if "updown" not in one.get("slug", "updown")}
+
+    def next_market(self) -> tuple[int, str]:
+        """Each case gets another one, as long as there are any."""
+        slow = sorted(self.slow.items())
+        self._next += 1
+        return slow[self._next % len(slow)]
+
+    def broken(self) -> list[int]:
+        return observed.broken_books(self.line.dsn, list(self.slow))
+
+
+@pytest.fixture(scope="module")
+def run(postgres_server: "Postgres | servers.Outside", tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    with servers.copied(postgres_server) as database:
+        line = Line(database.app_dsn, tmp_path_factory.mktemp("feed"), seed=SEED)
+        try:
+            yield Run(line)
+        finally:
+            line.end()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_fault_is_told_and_overcome(run: Run, name: str) -> None:
+    case, dsn = CASES[name], run.line.dsn
+    index, market = run.next_market()
+    about = index if "?" in json.dumps(case.faults) else None
+    before = head(dsn).seq
+    counts = run.line.exchange.ask("/faults")["counts"]
+    run.line.exchange.inject(*json.loads(json.dumps(case.faults).replace('"?"', json.dumps(market))))
+    began = time.monotonic()
+    action = case.faults[-1]["action"]
+    wanted = case.faults[-1]["args"].get("count", 1)
+
+    def is_done() -> bool:
+        done = run.line.exchange.ask("/faults")["counts"]
+        return bool(done.get(action, 0) >= counts.get(action, 0) + wanted)
+
+    until(is_done, "the fault has been done", TOLD_S_MAX, run.loop.said)
+    if case.code:
+        until(
+            lambda: observed.said(dsn, before, about)[case.where, case.code],
+            f"{case.where} {case.code} is told", TOLD_S_MAX, lambda: observed.said(dsn, before, about),
+        )  # fmt: skip
+    told_s = time.monotonic() - began
+    time.sleep(max(0.0, case.lasts_s - told_s))
+    over = time.monotonic()
+    until(
+        lambda: not run.broken() and not observed.stands(dsn, case.check, list(run.slow)),
+        "all books count", RECOVERED_S_MAX, lambda: (run.broken(), observed.said(dsn, before)),
+    )  # fmt: skip
+    print(f"{name}: told after {told_s:.1f} s, over {time.monotonic() - over:.1f} s after its end")
+    if not case.code:
+        said = observed.said(dsn, before, about)
+        assert not [where for where, _ in said if where != "packet"], said
+    looked_at, found = observed.approvals_on_broken_books(dsn, run.line.home, before)
+    print(f"{looked_at} approvals meanwhile")
+    assert not found
+
+
+def test_after_all_faults_the_books_are_the_exchange_s_and_the_log_is_whole(run: Run) -> None:
+    """Compared level for level with what the exchange says it had at the moment of our last row."""
+    line = run.line
+    before = head(line.dsn).seq
+    until(lambda: head(line.dsn).seq > before + 3_000, "the run goes on", 20.0, run.loop.said)
+    assert run.loop.stop() == 0, run.loop.said()
+    line.log.prove()
+    looked_at, found = observed.approvals_on_broken_books(line.dsn, line.home, run.first)
+    print(f"{looked_at} approvals in all")
+    assert looked_at > 50 and not found
+    rows = line.log.inputs([Kind.LEVEL, Kind.SNAP_CLOSE])
+    wrong = {}
+    for index, market in run.slow.items():
+        last = int(rows["source_ts"][rows["market"] == index].max())
+        told = line.exchange.ask(f"/book_at?market={market}&ts_ns={last + 999_999}")
+        theirs = {(side, price): size for side, levels in ((BID, told["bids"]), (ASK, told["asks"]))
+                  for price, size in levels}  # fmt: skip
+        ours = book_of(line.log.state, index)
+        if ours != theirs:
+            wrong[index] = sorted(set(ours.items()) ^ set(theirs.items()))[:6]
+    assert not wrong
