@@ -115,6 +115,7 @@ class Plan:
             "simulator", "-m", "polytraders.venues.simulator.serve", "--port", str(self._simulator_port),
             "--admin-port", str(self._simulator_admin_port), "--seed", str(self.options.seed),
             "--speed", str(self.options.speed), "--ready-file", str(self.ready_file("simulator")),
+            "--state-file", str(self.home / "simulator.json"),
         )  # fmt: skip
         base = ("migrate", "compile", "simulator")
         loop = self._program("loop", "manage.py", "loop", "--shard", "0", needs=base, falls_with=("postgres",))
