@@ -130,7 +130,9 @@ class Plan:
             needs=("migrate", "valkey"), death=signal.SIGKILL,
         )  # fmt: skip
         schedule = str(private_folder(self.home / "beat") / "schedule")
-        beat = self._program("beat", *jobs, "beat", "-l", "INFO", "-s", schedule, "--pidfile=", needs=("worker",))
+        beat = self._program(
+            "beat", *jobs, "beat", "-l", "INFO", "-s", schedule, "--pidfile=", needs=("migrate", "valkey")
+        )
         real = self.options.venue != "simulator" or "POLYTRADERS_SIMULATOR_URL" in self.options.environ
         return [*servers, compiling, migrate, *(() if real else (simulator,)), loop, web, worker, beat]
 
