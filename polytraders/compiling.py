@@ -20,8 +20,8 @@ WHOLE = "whole"
 
 def compile_loop() -> None:
     """Run the loop over no input, which compiles all of it or loads it from the cache."""
-    from polytraders import loop
-    from polytraders.kernel.block import new_block
+    from polytraders import loop  # noqa: PLC0415 - quick where there is nothing to compile
+    from polytraders.kernel.block import new_block  # noqa: PLC0415
 
     empty = [np.zeros(dtype.itemsize, np.uint8) for dtype in (INPUT, s.OUT, s.DETAIL)]
     loop.run(new_block(s.Sizes(markets=1, strategies=1)), empty[0], 0, 0, empty[1], empty[2])
