@@ -248,7 +248,7 @@ def verify(given: argparse.Namespace) -> int:
 
     from apps.eventlog.faults import LogFault, Unavailable
     from apps.eventlog.verify import verify as first_wrong
-    from polytraders import settings
+    from polytraders import journal, settings
 
     if not settings.DATABASE_URL:
         print(
@@ -265,7 +265,7 @@ def verify(given: argparse.Namespace) -> int:
 
     told = [0.0]
     try:
-        found = first_wrong(settings.DATABASE_URL, settings.HOME, given.deep, progress=show)
+        found = first_wrong(settings.DATABASE_URL, settings.HOME, given.deep, checks=(journal.verify,), progress=show)
     except LogFault as error:
         print(f"polytraders: {error}", file=sys.stderr)
         return UNUSABLE

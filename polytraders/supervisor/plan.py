@@ -115,6 +115,7 @@ class Plan:
             "simulator", "-m", "polytraders.venues.simulator.serve", "--port", str(self._simulator_port),
             "--admin-port", str(self._simulator_admin_port), "--seed", str(self.options.seed),
             "--speed", str(self.options.speed), "--ready-file", str(self.ready_file("simulator")),
+            "--state-file", str(self.home / "simulator.json"),
         )  # fmt: skip
         base = ("migrate", "compile", "simulator")
         loop = self._program("loop", "manage.py", "loop", "--shard", "0", needs=base, falls_with=("postgres",))
@@ -129,7 +130,9 @@ class Plan:
             needs=("migrate", "valkey"), death=signal.SIGKILL,
         )  # fmt: skip
         schedule = str(private_folder(self.home / "beat") / "schedule")
-        beat = self._program("beat", *jobs, "beat", "-l", "INFO", "-s", schedule, "--pidfile=", needs=("worker",))
+        beat = self._program(
+            "beat", *jobs, "beat", "-l", "INFO", "-s", schedule, "--pidfile=", needs=("migrate", "valkey")
+        )
         real = self.options.venue != "simulator" or "POLYTRADERS_SIMULATOR_URL" in self.options.environ
         return [*servers, compiling, migrate, *(() if real else (simulator,)), loop, web, worker, beat]
 

@@ -47,6 +47,10 @@ class _State:
             self.was_up.set()
 
     @property
+    def is_there(self) -> bool:
+        return self.process is not None and self.process.returncode is None
+
+    @property
     def is_lost(self) -> bool:
         return self.down.is_set() or self.process is None or self.process.poll() is not None
 
@@ -209,18 +213,22 @@ class Supervisor:
     async def _stop_all(self) -> None:
         deadline = time.monotonic() + STOP_S_MAX
         began = time.monotonic()
+        took: dict[str, float] = {}
+
+        async def end(service: Service, state: _State) -> None:
+            since = time.monotonic()
+            await self._end(service, state, min(service.grace_s, max(deadline - since, 0.1)))
+            took[service.name] = time.monotonic() - since
+
         for servers in (False, True):
-            ending = [
-                self._end(service, state, min(service.grace_s, max(deadline - time.monotonic(), 0.1)))
-                for service in self._services
-                if service.server is servers and (state := self._states[service.name]).process is not None
-            ]
-            await asyncio.gather(*ending)
+            running = [(service, self._states[service.name]) for service in self._services if service.server is servers]
+            await asyncio.gather(*(end(service, state) for service, state in running if state.is_there))
         if self._pumps:
             await asyncio.wait(self._pumps, timeout=0.2)
         for pump in self._pumps:
             pump.cancel()
-        self._output.say(f"all stopped after {time.monotonic() - began:.1f} s")
+        each = ", ".join(f"{name} {seconds:.1f}" for name, seconds in sorted(took.items(), key=lambda pair: -pair[1]))
+        self._output.say(f"all stopped after {time.monotonic() - began:.1f} s{each and f' ({each})'}")
 
     async def _end(self, service: Service, state: _State, grace_s: float) -> None:
         process = state.process

@@ -1,4 +1,4 @@
-"""One installation and one browser for all browser tests."""
+"""One installation with everything in it, one browser and one account for all tests of this folder."""
 
 import tempfile
 from collections.abc import Iterator
@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser
 
+from tests.e2e.audit import Audit
 from tests.e2e.browser import FLAGS, chromium
-from tests.supervisor.installation import Installation
+from tests.e2e.platform import Counts, Platform
+from tests.e2e.visit import Visit, first_visit
 from tests.supervisor.processes import until
 
 
@@ -18,14 +21,40 @@ def browser_type_launch_args() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def installation() -> Iterator[Installation]:
+def platform() -> Iterator[Platform]:
     """Everything that `polytraders up` starts, in a folder of its own."""
     with tempfile.TemporaryDirectory(prefix="pt-") as folder:
-        made = Installation(Path(folder) / "home")
-        made.start()
+        made = Platform(Path(folder) / "home")
+        made.run()
         try:
-            made.wait_ready()
             until(lambda: "/setup/" in made.said(), "the set-up link is shown")
             yield made
         finally:
             made.stop()
+
+
+@pytest.fixture(scope="session")
+def at_ready(platform: Platform) -> Counts:
+    """What was committed when everything was ready."""
+    return platform.counts()
+
+
+@pytest.fixture(scope="session")
+def visit(platform: Platform, browser: Browser) -> Visit:
+    """The first person has made an account by the link; what was seen then, and the cookies of being logged in."""
+    return first_visit(browser, platform.web, platform.link())
+
+
+@pytest.fixture(scope="session")
+def audit(platform: Platform) -> Iterator[Audit]:
+    """Compares fills with the exchange's book; `look` again before the exchange forgets them."""
+    made = Audit(platform.home)
+    yield made
+    made.close()
+
+
+@pytest.fixture(autouse=True)
+def looked(platform: Platform, at_ready: Counts, audit: Audit) -> Iterator[None]:
+    """After each test the fills made meanwhile are compared: the exchange forgets after three minutes at this speed."""
+    yield
+    audit.look()

@@ -1,44 +1,31 @@
 """The first person opens the link of the terminal, makes an account and is in; afterwards the password does."""
 
-import httpx
-from playwright.sync_api import ConsoleMessage, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.supervisor.installation import Installation
-
-PASSWORD = "correct-horse-battery"
+from tests.e2e.platform import Platform
+from tests.e2e.visit import PASSWORD, Visit, listening
 
 
-def test_the_first_person_comes_in_by_the_link_and_later_by_password(installation: Installation, page: Page) -> None:
-    complaints: list[str] = []
-    page.set_default_timeout(10_000)
+def test_the_first_person_comes_in_by_the_link_which_works_once(platform: Platform, visit: Visit) -> None:
+    assert visit.landed == f"{platform.web}/"
+    assert visit.cookies["sessionid"]["httpOnly"] is True
+    assert visit.cookies["sessionid"]["sameSite"] == "Lax"
+    assert visit.link_status == 404
+    assert visit.complaints == []
 
-    def listen(message: ConsoleMessage) -> None:
-        if message.type == "error" and "404" not in message.text:
-            complaints.append(message.text)
 
-    page.on("console", listen)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.goto(installation.link())
-    page.get_by_label("Username").fill("ada")
-    page.get_by_label("Password:", exact=True).fill(PASSWORD)
-    page.get_by_label("Password confirmation").fill(PASSWORD)
-    page.get_by_role("button", name="Begin").click()
-    page.wait_for_url(f"{installation.web}/")
-    cookies = {cookie["name"]: cookie for cookie in page.context.cookies()}
-    assert cookies["sessionid"]["httpOnly"] is True
-    assert cookies["sessionid"]["sameSite"] == "Lax"
-    assert httpx.get(installation.link()).status_code == 404
-
-    page.context.clear_cookies()
-    page.goto(f"{installation.web}/login")
+def test_afterwards_the_password_does(platform: Platform, visit: Visit, page: Page) -> None:
+    page.set_default_timeout(20_000)
+    complaints = listening(page)
+    page.goto(f"{platform.web}/login")
     # The style came through the policy: without it the form would be as wide as the window.
     assert page.locator("main").evaluate("node => node.clientWidth") <= 400
     page.get_by_label("Username").fill("ada")
     page.get_by_label("Password").fill("wrong")
     page.get_by_role("button", name="Log in").click()
-    expect(page.get_by_text("correct username and password")).to_be_visible()
+    expect(page.get_by_text("correct username and password")).to_be_visible(timeout=20_000)
     page.get_by_label("Username").fill("ada")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
-    page.wait_for_url(f"{installation.web}/")
+    page.wait_for_url(f"{platform.web}/")
     assert complaints == []

@@ -268,18 +268,30 @@ def test_progress_is_told_block_by_block(log: Log) -> None:
 
 
 def test_the_command_says_it_in_words_and_by_its_exit_code(
+    database: Database, home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "DATABASE_URL", database.app_dsn)
+    monkeypatch.setattr(settings, "HOME", home)
+    made.log(database.app_dsn, home, 40, (20,))  # too short for an approval, so nothing had to be booked
+    assert main(["verify", "--deep"]) == 0
+    assert "whole" in capsys.readouterr().out
+    Log(database, home).flip(canonical_folder(home, 0) / "000001-000001.rows", 20 * 80 + 3)
+    assert main(["verify"]) == 4
+    assert "GOV_CHAIN_BROKEN: segment 000001-000001.rows, shard 0, input 21" in capsys.readouterr().out
+    assert main(["verify", "--json"]) == 4
+    said = json.loads(capsys.readouterr().out)
+    assert (said["ok"], said["finding"]["in_seq"], said["finding"]["field"]) == (False, 21, "digest")
+
+
+def test_the_command_looks_into_the_ledger_too(
     log: Log, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(settings, "DATABASE_URL", log.database.app_dsn)
     monkeypatch.setattr(settings, "HOME", log.home)
-    assert main(["verify", "--deep"]) == 0
-    assert "whole" in capsys.readouterr().out
-    log.flip(log.rows(), 700 * 80 + 3)
-    assert main(["verify"]) == 4
-    assert "GOV_CHAIN_BROKEN: segment 000001-000001.rows, shard 0, input 701" in capsys.readouterr().out
+    assert log.found() is None
     assert main(["verify", "--json"]) == 4
-    said = json.loads(capsys.readouterr().out)
-    assert (said["ok"], said["finding"]["in_seq"], said["finding"]["field"]) == (False, 701, "digest")
+    found = json.loads(capsys.readouterr().out)["finding"]
+    assert (found["code"], found["in_seq"]) == ("EXEC_LEDGER_UNBOOKED", 50)
 
 
 def test_the_command_says_when_there_is_no_database(

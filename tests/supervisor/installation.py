@@ -17,14 +17,17 @@ READY_S_MAX = 90.0
 class Installation:
     """One run of the command and what it has said."""
 
-    def __init__(self, home: Path, without: tuple[str, ...] = ("loop", "simulator", "compile")) -> None:
+    def __init__(
+        self, home: Path, without: tuple[str, ...] = ("loop", "simulator", "compile"), options: tuple[str, ...] = ()
+    ) -> None:
         self.home = home
         self.without = without
+        self.options = options
         self.said_path = home.parent / f"{home.name}.said"
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, **environ: str) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "polytraders.cli", "up"]
+        command = [sys.executable, "-m", "polytraders.cli", "up", *self.options]
         for name in self.without:
             command += ["--without", name]
         with self.said_path.open("wb") as said:

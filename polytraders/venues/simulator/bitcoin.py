@@ -48,6 +48,11 @@ class Bitcoin:
         self.cents = self.proxy_cents = 0
         self.step(0.0)
 
+    def go_on(self, cents: int) -> None:
+        """Continue at a price, in this mood."""
+        self._log = log(cents / 100)
+        self.step(0.0)
+
     def _mood(self) -> float:
         chance = self._rng.random()
         for share, sigma in MOODS:

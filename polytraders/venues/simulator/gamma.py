@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from polytraders.contracts.inputs import ASK, BID, NANO, PRICE_UNIT, SIZE_UNIT
-from polytraders.venues.simulator.listing import MIN_SIZE, Event, Market
+from polytraders.venues.simulator.listing import MIN_SIZE, VOID, Event, Market
 from polytraders.venues.simulator.texts import identifiers
 
 LIMIT_MAX: Final = {"markets": 100, "events": 500}
@@ -66,6 +66,8 @@ def _packed(values: Sequence[str]) -> str:
 
 
 def _prices(market: Market) -> list[str]:
+    if market.outcome == VOID:
+        return ["0.5", "0.5"]
     if market.outcome is not None:
         return ["0", "1"] if market.outcome else ["1", "0"]
     middle = market.middle / PRICE_UNIT

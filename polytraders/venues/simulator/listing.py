@@ -15,6 +15,9 @@ CENT_TICK, FINE_TICK = 100, 10
 EDGE_PRICE: Final = 400
 """Nearer than this to 0 or 1 the grid gets finer, price units."""
 
+VOID: Final = -1
+"""Outcome of a market whose end nobody saw: half to each side."""
+
 MIN_SIZE: Final = "5"
 DAY_NS: Final = 86_400 * NANO
 
@@ -74,7 +77,7 @@ class Market:
         strike_cents: The price at its start, None before and for a slow market.
         value: What a YES share is worth, a chance.
         quoted: What the makers believe it is worth.
-        outcome: Winning token, 0 or 1; None before it is resolved.
+        outcome: Winning token, 0 or 1, or VOID; None before it is resolved.
         last_trade: Price text of the last print, in terms of the token it was printed for: nobody says which.
     """
 

@@ -8,10 +8,13 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from polytraders.contracts.inputs import NANO
+from polytraders.venues.simulator import past
 from polytraders.venues.simulator.admin import Admin
 from polytraders.venues.simulator.faces import Clock, Faces
 from polytraders.venues.simulator.faults import Faults
@@ -19,6 +22,10 @@ from polytraders.venues.simulator.floor import MS
 from polytraders.venues.simulator.world import Plan, World
 
 SPEED_MAX: Final = 100.0
+KEEP_S: Final = 1.0
+MARGIN_S: Final = 3.0
+"""Wall seconds, at the speed of the run, by which the next run is later than what was kept last: a customer may have
+seen the exchange's time up to `KEEP_S` after that."""
 DEFAULTS: Final = Plan(seed=0, start_ms=0)
 
 
@@ -36,6 +43,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--history-s", type=int, default=DEFAULTS.history_s, help="how far back books can be asked for")
     made.add_argument("--faults", type=Path, help="a fault script, JSON")
     made.add_argument("--ready-file", type=Path, help="also write the ready line here")
+    made.add_argument("--state-file", type=Path, help="kept each second; a later run goes on behind it")
     return made
 
 
@@ -48,6 +56,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not 1 <= options.speed <= SPEED_MAX:
             raise ValueError(f"the speed is 1 to {SPEED_MAX:.0f}")
         start_ms = options.start_ms if options.start_ms is not None else int(time.time()) * 1_000
+        before = past.read(options.state_file) if options.state_file else None
+        if before is not None:
+            start_ms = max(start_ms, before.resume_ns // MS)
         plan = Plan(
             seed=options.seed,
             start_ms=start_ms,
@@ -60,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         sys.stderr.write(f"simulator: {error}\n")
         return 2
-    return asyncio.run(_serve(World(plan, faults), options))
+    return asyncio.run(_serve(World(plan, faults, before), options))
 
 
 async def _serve(world: World, options: argparse.Namespace) -> int:
@@ -75,7 +86,9 @@ async def _serve(world: World, options: argparse.Namespace) -> int:
     except OSError as error:
         sys.stderr.write(f"simulator: {error}\n")
         return 1
-    beat = asyncio.create_task(faces.run())
+    keep = partial(_keep, world, options)
+    keep()
+    beat = asyncio.create_task(_beat(faces, keep))
     _ready(_addresses(faces, options, _port(public), _port(private)), options.ready_file)
     stopped = asyncio.create_task(stop.wait())
     await asyncio.wait({beat, stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -86,10 +99,25 @@ async def _serve(world: World, options: argparse.Namespace) -> int:
         faces.listeners.cut(stream)
     public.close()
     private.close()
+    keep()
     failed = beat.done() and not beat.cancelled() and beat.exception()
     if failed:
         sys.stderr.write(f"simulator: {failed!r}\n")
     return 1 if failed else 0
+
+
+async def _beat(faces: Faces, keep: Callable[[], None]) -> None:
+    """The exchange's life, and what is kept of it; the first of both that fails ends both."""
+    async with asyncio.TaskGroup() as group:
+        group.create_task(faces.run())
+        while True:
+            await asyncio.sleep(KEEP_S)
+            keep()
+
+
+def _keep(world: World, options: argparse.Namespace) -> None:
+    if options.state_file is not None:
+        past.write(options.state_file, world.past(int(MARGIN_S * options.speed * NANO)))
 
 
 def _port(server: Any) -> int:

@@ -1,7 +1,7 @@
 """The exchange in virtual time: who does what when. Nothing here waits, looks at a clock, or depends on who listens.
 
 `run_until` moves time on and returns what was told meanwhile. Any sequence of calls that ends at the same instant has
-told the same bytes, for the same plan and the same faults.
+told the same bytes, for the same plan, the same past and the same faults.
 """
 
 import heapq
@@ -16,7 +16,8 @@ from polytraders.venues.simulator.bitcoin import Bitcoin, up_probability
 from polytraders.venues.simulator.crew import Crew
 from polytraders.venues.simulator.faults import Fault, Faults
 from polytraders.venues.simulator.floor import BOTH, MS, Floor, Told
-from polytraders.venues.simulator.listing import Event, Listings, Market
+from polytraders.venues.simulator.listing import VOID, Event, Listings, Market
+from polytraders.venues.simulator.past import VERSION, Past, Window
 from polytraders.venues.simulator.values import Exclusive, Slow
 
 WINDOWS: Final = ((5, 2), (15, 1))
@@ -75,7 +76,9 @@ class World:
         counts: Messages told by event type, before any fault.
     """
 
-    def __init__(self, plan: Plan, faults: Faults | None = None) -> None:
+    def __init__(self, plan: Plan, faults: Faults | None = None, past: Past | None = None) -> None:
+        # Another seed makes other markets: then only the time goes on, which the plan's start has taken in.
+        past = past if past is not None and past.seed == plan.seed else None
         self.plan = plan
         self.start_ns = plan.start_ms * MS
         self.now_ns = self.start_ns
@@ -95,12 +98,13 @@ class World:
         self._pushed = 0
         self._quotes_rng = self._random("binance")
         self.bitcoin = Bitcoin(self._random("bitcoin"))
-        self._open()
+        self._since_ns = past.since_ns if past else self.start_ns
+        self._open(past)
 
     def _random(self, name: str) -> Random:
         return Random(f"{self.plan.seed}/{name}")  # noqa: S311 - chance for a made-up market, not for a secret
 
-    def _open(self) -> None:
+    def _open(self, past: Past | None) -> None:
         """List what is there at the start, with strikes of windows that began before it."""
         self.floor.now_ns = self.now_ns
         starts: dict[int, int] = {}
@@ -109,11 +113,16 @@ class World:
             if ts % (300 * NANO) == 0:
                 starts[ts] = self.bitcoin.cents
             self.bitcoin.step(self.plan.step_ms / 1_000)
+        if past is not None:
+            # The price goes on where it was, and so does what is made up of the time in between.
+            starts = {ts: cents * past.bitcoin_cents // self.bitcoin.cents for ts, cents in starts.items()}
+            self.bitcoin.go_on(past.bitcoin_cents)
+            starts |= {window.start_ns: window.strike_cents for window in past.windows if window.strike_cents}
         self._slow: list[tuple[Slow, Market]] = []
         for index in range(self.plan.slow):
-            market = self._listings.slow(index, self.now_ns)
+            market = self._listings.slow(index, self._since_ns)
             self._slow.append((Slow(market.rng, market.rng.uniform(0.1, 0.9)), market))
-        self._group = self._listings.group(self.now_ns)
+        self._group = self._listings.group(self._since_ns)
         rng = self._random("group")
         self._exclusive = Exclusive(rng, [rng.uniform(0.2, 1.0) for _ in self._group])
         for market in (*(market for _, market in self._slow), *self._group):
@@ -124,7 +133,28 @@ class World:
             self._list(self._listings.window(minutes, start, self.start_ns))
             self._windows[-1].strike_cents = starts.get(start, self.bitcoin.cents)
         self._list_ahead()
+        for window in past.windows if past else ():
+            if window.close_ns <= self.start_ns:
+                self._list_ended(window)
         self._push(self.start_ns, "step", None)
+
+    def _list_ended(self, window: Window) -> None:
+        """A window of an earlier run, which resolves at once: by price where both its ends were seen."""
+        market = self._listings.window(window.minutes, window.start_ns, self.start_ns)
+        market.closed = market.emptied = True
+        market.strike_cents, market.settled_cents = window.strike_cents, window.settled_cents
+        market.resolves_ns = self.start_ns
+        self._list(market)
+
+    def past(self, margin_ns: int) -> Past:
+        """What a later run has to know; it begins at least `margin_ns` from now."""
+        windows = (
+            Window((market.close_ns - market.start_ns) // (60 * NANO), market.start_ns, market.strike_cents,
+                   market.settled_cents)
+            for market in (*self._closed, *self._windows)
+        )  # fmt: skip
+        resume_ns = -(-(self.now_ns + margin_ns) // NANO) * NANO
+        return Past(VERSION, self.plan.seed, resume_ns, self._since_ns, self.bitcoin.cents, tuple(windows))
 
     def _list(self, market: Market) -> None:
         self.markets[market.condition] = market
@@ -248,18 +278,20 @@ class World:
         market.resolves_ns = self.now_ns + market.rng.randrange(low, high + 1) * NANO
 
     def _resolve(self, market: Market) -> None:
-        """Up if the price ended at the strike or above."""
-        strike, settled = market.strike_cents or 0, market.settled_cents or 0
-        market.outcome = winner(strike, settled)
-        self.floor.say(market, frames.market_resolved(market, self.floor.now_ms), BOTH, custom=True)
+        """Up if the price ended at the strike or above; half to each when nobody saw where it began or ended."""
+        strike, settled = market.strike_cents, market.settled_cents
+        void = strike is None or settled is None
+        market.outcome = VOID if strike is None or settled is None else winner(strike, settled)
+        if not void:
+            self.floor.say(market, frames.market_resolved(market, self.floor.now_ms), BOTH, custom=True)
         self.outcomes[market.condition] = {
             "market": market.condition,
             "slug": market.name,
             "tokens": list(market.tokens),
-            "winner": market.tokens[market.outcome],
-            "payout_yes": 1 - market.outcome,
-            "strike": strike / 100,
-            "settled": settled / 100,
+            "winner": "" if void else market.tokens[market.outcome],
+            "payout_yes": 0.5 if void else 1 - market.outcome,
+            "strike": None if strike is None else strike / 100,
+            "settled": None if settled is None else settled / 100,
             "closed_ns": market.close_ns,
             "resolved_ns": self.now_ns,
         }
