@@ -2,6 +2,7 @@
 
 A block has room for markets that have not come yet, and that room is zero. Of each array only the rows of markets that
 have come are kept, in the order of `State`; the sizes come first.
+How many outputs the last call wrote is left out as well: it says how the inputs were cut, which nothing may depend on.
 """
 
 import numpy as np
@@ -11,6 +12,7 @@ from polytraders.kernel.block import new_block, views
 
 PER_MARKET = ("markets", "pairs", "levels", "taken", "overflow", "ring", "features", "deadlines")
 SAME_BYTES = ("param_bits",)
+OF_A_CALL = ("count", "details")
 HEAD = len(s.Sizes._fields) + 1
 
 
@@ -23,6 +25,10 @@ def pack(block: np.ndarray, markets: int) -> np.ndarray:
     for name, array in state._asdict().items():
         if name not in SAME_BYTES:
             kept = array[:markets] if name in PER_MARKET else array
+            if name == "portfolio":
+                kept = array.copy()
+                for field in OF_A_CALL:
+                    kept[field] = 0
             parts.append(np.ascontiguousarray(kept).reshape(-1).view(np.uint8))
     return np.concatenate(parts)
 
