@@ -5,39 +5,18 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
 
-from polytraders import acting, asking
-
-if TYPE_CHECKING:
-    from polytraders.replaying import Plan, Replay
+from polytraders import acting, asking, rerunning
 
 OK, REGRESSION, UNUSABLE, BROKEN = 0, 1, 2, 4
-DEMO_FRAMES = 40_000
 
 
 def parser() -> argparse.ArgumentParser:
     """The command's arguments."""
     top = argparse.ArgumentParser(prog="polytraders", description="Operate trading strategies on prediction markets.")
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
-    replay = verbs.add_parser("replay", help="drive a recorded capture through the loop and report")
-    replay.add_argument("source", type=Path, metavar="SOURCE", help="capture: JSON lines, plain, .gz or .zst")
-    replay.add_argument("--registry", type=Path, metavar="FILE", help="what the capture cannot tell (TOML)")
-    replay.add_argument(
-        "--strategy", type=Path, metavar="FILE", action="append", help="template (TOML) or a shipped name; repeatable"
-    )
-    replay.add_argument("--limits", type=Path, metavar="FILE", help="portfolio limits instead of the shipped ones")
-    replay.add_argument("--frames", type=int, metavar="N", help="stop after N frames")
-    replay.add_argument("--block", type=int, metavar="ROWS", help="rows handed to the loop at once (default 65,536)")
-    replay.add_argument("--json", action="store_true", help="print the report as JSON")
-    replay.add_argument("--explain", type=int, metavar="IN_SEQ", help="explain the decisions at one input")
-    replay.add_argument("--against", type=Path, metavar="REPORT", help="compare with an earlier report (JSON)")
-    demo = verbs.add_parser("demo", help="generate a capture and replay it with a live summary")
-    demo.add_argument("--frames", type=int, default=DEMO_FRAMES, metavar="N", help="frames to generate")
-    demo.add_argument("--seed", type=int, default=7)
-    demo.add_argument("--folder", type=Path, metavar="DIR", help="where to put the capture (default .cache/demo)")
+    rerunning.add(verbs)
     verify = verbs.add_parser("verify", help="prove the stored log, or name the first row that is wrong")
     verify.add_argument("--deep", action="store_true", help="unpack every raw frame too")
     verify.add_argument("--json", action="store_true", help="print the result as JSON")
@@ -73,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a verb; returns the exit code: 0 good, 1 a comparison failed, 2 input cannot be used, 4 the log is broken."""
     given = parser().parse_args(arguments)
     try:
-        verbs = {"replay": replay, "demo": demo, "up": up, "verify": verify, "ledger": ledger}
+        verbs = {"up": up, "verify": verify, "ledger": ledger, "replay": rerunning.replay, "demo": rerunning.demo}
         verbs |= dict.fromkeys(asking.VERBS, asking.ask) | dict.fromkeys(acting.VERBS, acting.act)
         return verbs[given.verb](given)
     except BrokenPipeError:
@@ -83,35 +62,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nstopped", file=sys.stderr)
         return 130
-
-
-def replay(given: argparse.Namespace) -> int:
-    """`polytraders replay`."""
-    from polytraders.config import LIMITS_FILE, ConfigError
-    from polytraders.replaying import Plan
-    from polytraders.sequencing import BLOCK_ROWS
-
-    if not given.source.is_file():
-        print(f"polytraders: {ConfigError.code}: {given.source}: no such capture", file=sys.stderr)
-        return UNUSABLE
-    plan = Plan(
-        source=given.source,
-        registry=given.registry,
-        strategies=tuple(given.strategy or (Path("logit"),)),
-        limits=given.limits or LIMITS_FILE,
-        block_rows=max(given.block or BLOCK_ROWS, 1),
-        frames_most=given.frames,
-    )
-    try:
-        if given.explain is not None:
-            return explain(plan, given.explain)
-        return _replay(plan, given.json, given.against)[0]
-    except BrokenPipeError:
-        raise
-    except (ConfigError, OSError) as error:
-        code = getattr(error, "code", "GOV_CONFIG_INVALID")
-        print(f"polytraders: {code}: {error}", file=sys.stderr)
-        return UNUSABLE
 
 
 def up(given: argparse.Namespace) -> int:
@@ -144,102 +94,6 @@ def up(given: argparse.Namespace) -> int:
             without=tuple(given.without),
         )
     )
-
-
-def _replay(plan: "Plan", as_json: bool, against: Path | None) -> "tuple[int, Replay]":
-    from polytraders import replaying
-    from polytraders.summary import text
-
-    recorded = _recorded(against)
-    run = prepared(plan)
-    report = run.run(progress(run))
-    run.keep(report)
-    if recorded is not None:
-        report = replaying.against(report, recorded)
-    if sys.stderr.isatty():
-        print("\r\x1b[K", end="", file=sys.stderr)
-    if run.capture.broken:
-        print(f"polytraders: the capture ends early: {run.capture.broken}", file=sys.stderr)
-    print(replaying.to_json(report) if as_json else text(report), flush=True)
-    return (REGRESSION if report.verdict_code == "GOV_REPLAY_REGRESSION" else OK), run
-
-
-def _recorded(path: Path | None) -> Any:
-    from polytraders.config import ConfigError
-
-    if path is None:
-        return None
-    try:
-        return json.loads(path.read_bytes())
-    except ValueError as error:
-        raise ConfigError(f"{path.name}: not a replay report ({error})") from error
-
-
-def prepared(plan: "Plan") -> "Replay":
-    """The replay, with a word about compilation where it will take a while."""
-    from polytraders.kernel.jit import JIT_OFF, is_warm
-    from polytraders.replaying import Replay
-
-    if not JIT_OFF and not is_warm():
-        print("polytraders: first run of this build: compiling the loop, up to a minute", file=sys.stderr)
-    return Replay(plan)
-
-
-def progress(run: "Replay") -> "Callable[[Replay], None] | None":
-    """A bar on a terminal, nothing elsewhere."""
-    if not sys.stderr.isatty():
-        return None
-    size = max(run.plan.source.stat().st_size, 1)
-    began = time.monotonic()
-
-    def show(now: "Replay") -> None:
-        portfolio = now.runner.state.portfolio[0]
-        seconds = max(time.monotonic() - began, 1e-9)
-        done = min(now.capture.read_bytes / size, 1.0)
-        bar = "#" * int(done * 24)
-        line = (
-            f"[{bar:<24}] {done:4.0%}  {now.capture.frames:>9,} frames"
-            f"  {now.runner.inputs.rows / seconds:>9,.0f} inputs/s"
-            f"  {int(portfolio['approvals']):>5} approved  {int(portfolio['fills']):>5} fills"
-        )
-        print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)
-
-    return show
-
-
-def explain(plan: "Plan", in_seq: int) -> int:
-    """`polytraders replay SOURCE --explain IN_SEQ`."""
-    from polytraders.explaining import explained
-
-    run = prepared(plan._replace(keep_outputs=False))
-    found = explained(run, in_seq)
-    print(found.text)
-    return OK if found.decided else UNUSABLE
-
-
-def shown(path: Path) -> Path:
-    """A path as one would type it here."""
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
-
-
-def demo(given: argparse.Namespace) -> int:
-    """`polytraders demo`: what `make run` starts."""
-    from polytraders.replaying import Plan, cache_folder
-    from polytraders.venues.simulator import capture
-
-    folder = given.folder or cache_folder() / "demo"
-    folder.mkdir(parents=True, exist_ok=True)
-    source, registry = folder / "capture.jsonl.zst", folder / "registry.toml"
-    print(f"polytraders: generating {given.frames:,} frames of six made-up markets ...", file=sys.stderr)
-    capture.write(source, seed=given.seed, count=given.frames)
-    registry.write_text(capture.registry_toml(seed=given.seed), encoding="utf-8")
-    plan = Plan(source=source, registry=registry, strategies=(Path("logit"), Path("microprice")), block_rows=4_096)
-    code, run = _replay(plan, False, None)
-    if run.runner.last_approval:
-        print("\nIts last approval, with every number it was made of:")
-        files = f"{shown(source)} --registry {shown(registry)} --strategy logit --strategy microprice"
-        print(f"  .venv/bin/polytraders replay {files} --explain {run.runner.last_approval}")
-    return code
 
 
 def verify(given: argparse.Namespace) -> int:

@@ -1,13 +1,33 @@
 """Explain one moment: drive the source up to an input, make every strategy of its market say its decision in full."""
 
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from apps.replay.runner import Runner
 from polytraders.contracts import state as s
+from polytraders.contracts.decision import DecisionPacket
 from polytraders.contracts.inputs import Kind
 from polytraders.explain import explain
-from polytraders.replaying import Replay
+from polytraders.naming import Names
+
+
+class Run(Protocol):
+    """A replay of whatever source.
+
+    Attributes:
+        names: What indices are called.
+    """
+
+    names: Names
+
+    @property
+    def runner(self) -> Runner:
+        """The run, which may change its state's room between two blocks."""
+
+    def packet(self, out: np.void, detail: np.void) -> DecisionPacket:
+        """A decision of the last input in full."""
 
 
 class Explained(NamedTuple):
@@ -17,9 +37,9 @@ class Explained(NamedTuple):
     decided: bool
 
 
-def explained(run: Replay, in_seq: int) -> Explained:
-    """Replay up to `in_seq` and tell its decisions, those that were only counted included."""
-    for rows in run.capture:
+def explained(run: Run, blocks: Iterable[np.ndarray], in_seq: int) -> Explained:
+    """Replay the blocks up to `in_seq` and tell its decisions, those that were only counted included."""
+    for rows in blocks:
         last = int(rows["in_seq"][-1])
         if last < in_seq:
             run.runner.feed(rows)
@@ -33,7 +53,7 @@ def explained(run: Replay, in_seq: int) -> Explained:
     return Explained(f"the source ends at input {run.runner.inputs.rows:,}; there is no {in_seq:,}", False)
 
 
-def _at(run: Replay, row: np.ndarray) -> Explained:
+def _at(run: Run, row: np.ndarray) -> Explained:
     market = int(row["market"][0])
     if market >= 0:
         # No verdict compares equal to this, so each strategy's next one is told in full.

@@ -10,19 +10,16 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from apps.eventlog.core.book import book_hash
-from apps.ledger.core import positions
 from apps.replay.core import compare
 from apps.replay.runner import Kernel, Runner, Sink, read_outputs
-from polytraders import config, loop, packets
+from polytraders import config, loop, reporting
 from polytraders.contracts import state as s
 from polytraders.contracts.decision import DecisionPacket
-from polytraders.contracts.inputs import ASK, BID, NO, PRICE_UNIT, SIZE_UNIT, YES, Fact, Kind
-from polytraders.contracts.ledger import Position
+from polytraders.contracts.inputs import SIZE_UNIT, Kind
 from polytraders.contracts.replay import ReplayReport
 from polytraders.kernel import block as blocks
 from polytraders.kernel.jit import ROOT, build_hash
-from polytraders.naming import Names, moment
+from polytraders.naming import Names
 from polytraders.quarantine import Quarantine
 from polytraders.sequencing import BLOCK_ROWS
 from polytraders.sources import Capture
@@ -132,117 +129,25 @@ class Replay:
 
     def report(self) -> ReplayReport:
         """What the run found, so far."""
-        runner = self.runner
-        state = runner.state
-        portfolio = state.portfolio[0]
-        markets = state.markets
         door = self.decoder.counters
-        input_head, output_head, chain = runner.heads()
-        first = int(portfolio["first_mismatch_frame"])
-        seen = int((markets["events"] > 0).sum())
-        equity, realised = int(portfolio["equity"]), int(portfolio["realised"])
         return ReplayReport(
+            **reporting.found(self.runner, self.names),
             source=self.plan.source.name,
             clock="synthetic",
             ages=AGES,
             frames=self.capture.frames,
             frames_rejected=door["refused"],
-            events=runner.inputs.rows,
-            rows_mirrored=int(markets["mirrored"].sum()),
-            markets=seen,
-            mismatch_before_repair=int(markets["mismatches"].sum()),
-            first_mismatch_frame=first if first >= 0 else None,
-            best_mismatch=int(markets["best_mismatches"].sum()),
-            repairs=int(markets["repairs"].sum()),
-            snapshots=int(markets["snapshots"].sum()),
-            snapshot_differences=int(markets["snapshot_differences"].sum()),
-            evaluations=int(portfolio["evaluations"]),
-            packets=int(portfolio["packets"]),
-            approved=int(portfolio["approvals"]),
-            orders=int(portfolio["approvals"]),
-            fills=int(portfolio["fills"]),
-            expired=int(portfolio["expiries"]),
-            counts_by_code=runner.counts_by_code(),
             refused_by_code=dict(self.quarantine.counts),
             door={**dict(sorted(door.items())), **({"source_broken": 1} if self.capture.broken else {})},
-            input_head=input_head,
-            output_head=output_head,
-            chain_head=chain,
-            build=build_hash().hex(),
-            events_per_second=round(runner.inputs.rows / max(runner.loop_seconds, 1e-9), 1),
-            assumed=self._assumed(),
             limits={name: limit.value for name, limit in self.limits.items()},
-            strategies=tuple(strategy.name for strategy in self.strategies),
-            capital=int(portfolio["deposited"]),
-            equity=equity,
-            realised=realised,
-            unrealised=equity - int(portfolio["deposited"]) - realised,
-            fees=int(portfolio["fees"]),
-            positions=self._positions(),
             verdict_code=None,
             first_difference=None,
-        )
-
-    def _assumed(self) -> dict[str, tuple[str, ...]]:
-        facts = {}
-        for market in range(len(self.registry.market)):
-            bits = int(self.runner.state.markets["assumed"][market])
-            facts[self.decoder.markets[market]] = tuple(fact.name.lower() for fact in Fact if bits >> fact & 1)
-        return facts
-
-    def _positions(self) -> tuple[Position, ...]:
-        pairs = self.runner.state.pairs
-        held = np.argwhere((pairs["qty_yes"] > 0) | (pairs["qty_no"] > 0)).tolist()
-        return tuple(
-            self._position(market, strategy, outcome)
-            for market, strategy in held
-            for outcome, quantity in ((YES, "qty_yes"), (NO, "qty_no"))
-            if pairs[quantity][market, strategy] > 0
-        )
-
-    def _position(self, market: int, strategy: int, outcome: int) -> Position:
-        pair = self.runner.state.pairs[market, strategy]
-        total = int(pair["qty_yes" if outcome == YES else "qty_no"])
-        cost = int(pair["cost_yes" if outcome == YES else "cost_no"])
-        selling = pair["order"] != 0 and pair["order_action"] == s.SELL and pair["order_outcome"] == outcome
-        reserved = int(pair["order_held"]) if selling else 0
-        mid2 = int(self.runner.state.markets["mid2"][market])
-        mid2 = mid2 if outcome == YES else 2 * PRICE_UNIT - mid2
-        return Position(
-            market=market,
-            strategy=self.strategies[strategy].name,
-            token_id=self.registry.market[market].tokens[outcome],
-            total=total,
-            free=total - reserved,
-            reserved=reserved,
-            redeemable=0,
-            average_cost=positions.average_cost(cost, total),
-            realised=int(pair["realised"]),
-            unrealised=total * mid2 // (2 * PRICE_UNIT) - cost,
-            fees=int(pair["fees"]),
+            log=None,
         )
 
     def packet(self, out: np.void, detail: np.void) -> DecisionPacket:
         """One decision of the last row fed, in full: a PACKET or APPROVAL row and its DETAIL row."""
-        market = int(out["market"])
-        at = moment(self.runner.state, market, int(out["strategy"]))
-        return packets.packet(out, detail, names=self.names, at=at, book_hash=self.book_hash(market))
-
-    def book_hash(self, market: int) -> str | None:
-        """SHA-256 of a market's book as it is now; None before its tick is known."""
-        state = self.runner.state
-        record = state.markets[market]
-        tick = int(record["tick"])
-        if tick <= 0:
-            return None
-        sides = []
-        for side, name in ((BID, "bid"), (ASK, "ask")):
-            slots = np.flatnonzero(state.levels[market, side])
-            prices = (slots + int(record[f"{name}_base"])) * tick
-            outside = state.overflow[market, side, : int(record[f"{name}_overflow"])]
-            inside = zip(prices.tolist(), state.levels[market, side][slots].tolist(), strict=True)
-            sides.append([*inside, *map(tuple, outside.tolist())])
-        return book_hash(tick, *sides)
+        return reporting.packet(self.runner.state, self.names, out, detail)
 
     def _forget(self) -> None:
         if self._sink is not None:

@@ -1,4 +1,4 @@
-"""Where inputs come from in a replay: a capture's frames become numbered input rows with loop time and TICKs.
+"""Where inputs come from in a replay: frames of a capture become numbered rows with loop time; a log has them already.
 
 A capture without receive times uses the running maximum of its timestamps as receive time, and says so. Its set-up rows
 (epoch, clock, limits, strategies, capital, registry) come first, at the time of the first frame.
@@ -9,12 +9,18 @@ import zlib
 from collections.abc import Callable, Iterator
 from io import BufferedReader
 from pathlib import Path
-from typing import IO, Any, Final, Protocol
+from typing import IO, Any, Final, NamedTuple, Protocol
 
+import msgspec
 import numpy as np
+import psycopg
 import zstandard
 
+from apps.eventlog import reading
+from apps.eventlog.faults import Corrupt
 from polytraders.config import Row
+from polytraders.contracts.inputs import Kind
+from polytraders.contracts.state import Sizes
 from polytraders.quarantine import Quarantine
 from polytraders.sequencing import BLOCK_ROWS, Sequencer
 
@@ -173,3 +179,113 @@ class Capture:
                 if decoded.code is not None:
                     self._quarantine.keep(decoded.code, number, raw)
                 yield number, decoded
+
+
+class Epoch(NamedTuple):
+    """What an EPOCH input of a log says.
+
+    Attributes:
+        seq: Its number.
+        build: Hash of the build whose run it opens, hex.
+        sizes: Room of the state.
+        state_hash: Of the state handed over, hex; "" = there was none.
+    """
+
+    seq: int
+    build: str
+    sizes: Sizes
+    state_hash: str
+
+
+class Ending(NamedTuple):
+    """What the head of a log says: last input, and where both chains stand behind it."""
+
+    seq: int
+    input_head: bytes
+    output_link: bytes
+
+
+class LogMissing(LookupError):  # noqa: N818  what is said of the log
+    """The shard has no log, or it does not reach as far."""
+
+    code = "GOV_NOT_FOUND"
+
+
+class Log:
+    """A stored log as blocks of input rows, each within one epoch.
+
+    Attributes:
+        shard: Which log.
+        after: The input before the first one.
+        until: The last one.
+        head: Where the log ended when it was opened; a running loop goes on.
+        epochs: Those with an input in it, in order.
+    """
+
+    def __init__(
+        self,
+        connection: "psycopg.Connection[Any]",
+        home: Path,
+        shard: int,
+        *,
+        after: int = 0,
+        until: int | None = None,
+        block_rows: int = BLOCK_ROWS,
+    ) -> None:
+        """Read the log of `shard` through `connection` and the segments in `home`.
+
+        Raises:
+            LogMissing: There is none, or `until` is not in it.
+            Corrupt: What an EPOCH input carries cannot be read.
+        """
+        head = connection.execute(
+            "SELECT seq, input_head, output_link FROM log_head WHERE shard = %s AND seq > 0", (shard,)
+        ).fetchone()
+        if head is None:
+            raise LogMissing(f"shard {shard} has no log")
+        self.head = Ending(head[0], bytes(head[1]), bytes(head[2]))
+        self.shard = shard
+        self.after = after
+        self.until = self.head.seq if until is None else until
+        if not after < self.until <= self.head.seq:
+            raise LogMissing(f"the log of shard {shard} ends at input {self.head.seq:,}; there is no {self.until:,}")
+        self._connection = connection
+        self._home = home
+        self._block_rows = block_rows
+        told = connection.execute(
+            "SELECT in_seq, payload FROM log_control WHERE shard = %s AND kind = %s AND in_seq <= %s ORDER BY in_seq",
+            (shard, int(Kind.EPOCH), self.until),
+        ).fetchall()
+        epochs = [_epoch(seq, payload) for seq, payload in told]
+        behind = [epoch for epoch in epochs if epoch.seq > after + 1]
+        self.epochs = tuple(epochs[len(epochs) - len(behind) - 1 :] if len(behind) < len(epochs) else epochs)
+        if not self.epochs or self.epochs[0].seq > after + 1:
+            raise Corrupt(f"log_control of shard {shard} has no epoch for input {after + 1}")
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        """Blocks of INPUT rows, read-only; the first row of an epoch begins a block.
+
+        Raises:
+            Corrupt: The log is not what was committed.
+            Dropped: The first inputs are no longer kept.
+        """
+        begins = [epoch.seq for epoch in self.epochs]
+        rows = reading.inputs(
+            self._connection, self._home, self.shard, self.after, self.until, block_rows=self._block_rows
+        )
+        for block in rows:
+            first, last = int(block["in_seq"][0]), int(block["in_seq"][-1])
+            cuts = [seq - first for seq in begins if first < seq <= last]
+            yield from (part for part in np.split(block, cuts) if len(part))
+
+    def epoch_of(self, in_seq: int) -> Epoch:
+        """The epoch that an input lies in."""
+        return next(epoch for epoch in reversed(self.epochs) if epoch.seq <= in_seq)
+
+
+def _epoch(seq: int, payload: bytes | None) -> Epoch:
+    try:
+        told = msgspec.json.decode(bytes(payload or b""))
+        return Epoch(seq, str(told["build"]), Sizes(*map(int, told["sizes"])), str(told["state_hash"]))
+    except (msgspec.DecodeError, LookupError, TypeError, ValueError) as error:
+        raise Corrupt(f"log_control, input {seq}: what the epoch says cannot be read: {error}") from error

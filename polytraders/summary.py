@@ -2,7 +2,7 @@
 
 from polytraders.contracts.ledger import Position
 from polytraders.contracts.reasons import reason
-from polytraders.contracts.replay import ReplayReport
+from polytraders.contracts.replay import LogParity, ReplayReport
 
 MICRO = 1_000_000
 
@@ -20,16 +20,17 @@ def text(report: ReplayReport) -> str:
 
 def _inputs(report: ReplayReport) -> list[str]:
     refused = ", ".join(f"{code} {count:,}" for code, count in sorted(report.refused_by_code.items())) or "none"
+    registry = f"  assumed, not confirmed by a venue: the registry facts of {len(report.assumed)} markets"
+    if not report.assumed:
+        registry = (
+            "  no registry: nothing can be traded" if report.log is None else "  every registry fact is the venue's"
+        )
     return [
         f"PAPER REPLAY of {report.source}   (clock: {report.clock})",
         f"  frames {report.frames:,}, refused {report.frames_rejected:,} ({refused})",
         f"  inputs {report.events:,} on {report.markets} markets, {report.events_per_second:,.0f} a second in the loop",
         f"  staleness: {report.ages}",
-        *(
-            [f"  assumed, not confirmed by a venue: the registry facts of {len(report.assumed)} markets"]
-            if report.assumed
-            else ["  no registry: nothing can be traded"]
-        ),
+        registry,
     ]
 
 
@@ -76,6 +77,23 @@ def _held(position: Position) -> str:
 
 def _proof(report: ReplayReport) -> list[str]:
     lines = [f"PROOF  chain {report.chain_head}", f"  inputs {report.input_head}", f"  outputs {report.output_head}"]
+    if report.log is not None:
+        lines += _parity(report.log)
     if report.verdict_code is not None:
         lines.append(f"  {report.verdict_code}: {report.first_difference or 'every output is the same'}")
+    return lines
+
+
+def _parity(log: LogParity) -> list[str]:
+    head = "the heads are the log's" if log.input_head_recorded else "the log goes on behind it"
+    lines = [f"  inputs {log.from_seq:,} to {log.to_seq:,} in {log.seconds:,.1f} s with reading and comparing; {head}"]
+    for epoch in log.epochs:
+        what = "parity" if epoch.claimed else "drift, another build:"
+        state = {None: "", True: ", state as handed over", False: ", STATE DIFFERS"}[epoch.state_equal]
+        lines.append(
+            f"  epoch {epoch.epoch_seq:,} to {epoch.last_seq:,} of build {epoch.build[:12]}: {what}"
+            f" {epoch.equal:,} of {max(epoch.recorded, epoch.replayed):,} outputs{state}"
+        )
+    told = "none of this build, so nothing is claimed" if log.parity is None else f"{log.parity:.6f}"
+    lines.append(f"  parity {told}" + ("" if log.drift is None else f", drift {log.drift:.6f}"))
     return lines

@@ -129,13 +129,13 @@ def keep(folder: Path, kept: Path) -> None:
 
 
 @contextmanager
-def copied(server: Postgres | Outside) -> Iterator[Database]:
-    """A copy of the migrated database under a name of its own, dropped afterwards."""
+def copied(server: Postgres | Outside, of: str = DATABASE) -> Iterator[Database]:
+    """A copy of the migrated database, or of another, under a name of its own, dropped afterwards."""
     name = f"test_{uuid.uuid4().hex[:12]}"
     identifier = sql.Identifier(name)
     with psycopg.connect(server.url(SUPERUSER, "postgres"), autocommit=True) as connection:
         statement = sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {}")
-        connection.execute(statement.format(identifier, sql.Identifier(DATABASE), sql.Identifier(OWNER)))
+        connection.execute(statement.format(identifier, sql.Identifier(of), sql.Identifier(OWNER)))
         try:
             yield Database(name, server.url(OWNER, name), server.url(APP, name), server.url(SUPERUSER, name))
         finally:

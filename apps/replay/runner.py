@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 import numpy as np
 import zstandard
@@ -93,9 +93,12 @@ class Runner:
     """
 
     def __init__(
-        self, kernel: Kernel, block: np.ndarray, *, out_rows: int = 65_536, sink: "Sink | None" = None
+        self, kernel: Kernel, block: np.ndarray, *, out_rows: int = 65_536, sink: "Taker | None" = None
     ) -> None:
         """Run on `block`; with a sink, every output row goes there too."""
+        self._kernel = kernel
+        self._out_rows = out_rows
+        self._seconds = 0.0
         self.drive = Drive(kernel, block, out_rows=out_rows)
         self.block = block
         self.state = self.drive.state
@@ -106,10 +109,17 @@ class Runner:
         self.outputs = OutputChain()
         self._sink = sink
 
+    def go_on(self, block: np.ndarray) -> None:
+        """Run on `block` from now on: the same state, where another run had room for other numbers of things."""
+        self._seconds += self.drive.loop_seconds
+        self.drive = Drive(self._kernel, block, out_rows=self._out_rows)
+        self.block = block
+        self.state = self.drive.state
+
     @property
     def loop_seconds(self) -> float:
         """Wall time inside the loop."""
-        return self.drive.loop_seconds
+        return self._seconds + self.drive.loop_seconds
 
     def feed(self, rows: np.ndarray) -> None:
         """Drive rows, in log order, through the loop.
@@ -161,6 +171,38 @@ class Runner:
 
 
 KINDS: Final = ("packet", "approval", "counts", "fill", "done", "book", "settled")
+
+
+class Taker(Protocol):
+    """Whoever wants the output rows of a run."""
+
+    def add(self, out: np.ndarray, details: np.ndarray) -> None:
+        """OUT rows and the DETAIL rows that they point into; valid until the next call."""
+
+
+class Gathered:
+    """Output rows in memory, until they are taken."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._outs: list[np.ndarray] = []
+        self._details: list[np.ndarray] = []
+        self._offset = 0
+
+    def add(self, out: np.ndarray, details: np.ndarray) -> None:
+        """Append copies; `detail` becomes an index into all that is gathered."""
+        rows = out.copy()
+        rows["detail"] = np.where(rows["detail"] >= 0, rows["detail"] + self._offset, rows["detail"])
+        self._offset += len(details)
+        self._outs.append(rows)
+        self._details.append(details.copy())
+
+    def take(self) -> tuple[np.ndarray, np.ndarray]:
+        """(OUT rows, DETAIL rows) since the last time."""
+        outs = np.concatenate([np.zeros(0, s.OUT), *self._outs])
+        details = np.concatenate([np.zeros(0, s.DETAIL), *self._details])
+        self._outs, self._details, self._offset = [], [], 0
+        return outs, details
 
 
 class Sink:

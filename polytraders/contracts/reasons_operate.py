@@ -114,6 +114,9 @@ REPLAY: Final[tuple[Reason, ...]] = (
     row(1004, "GOV_REPLAY_OVERRIDE", WARN,
         "A person accepted a replay difference.",
         "Read the reason given with it.", "incidents"),
+    row(1005, "GOV_REPLAY_DRIFT", WARN,
+        "A build other than the one that made the outputs computes other outputs from the same inputs.",
+        "Nothing if the change was meant; read the first differing packet and field."),
 )
 
 MONITORING: Final[tuple[Reason, ...]] = (
@@ -183,6 +186,15 @@ MONITORING: Final[tuple[Reason, ...]] = (
     row(1122, "GOV_COMMAND_FORBIDDEN", REJECT,
         "Something was asked of the loop by somebody who may not ask for it.",
         "Look up who asked; nothing was done."),
+    row(1131, "GOV_DISK_LOW", WARN,
+        "The disk of log and segments has little room left.",
+        "Make room, or shorten what retention keeps; a full disk stops the loop."),
+    row(1132, "GOV_INBOX_BACKLOG", WARN,
+        "A command has waited in the inbox for longer than the loop takes to answer.",
+        "Look whether the loop runs; nothing that waits has been done."),
+    row(1133, "GOV_PROJECTION_DRIFT", WARN,
+        "A table made from the log is not what the log says.",
+        "Run `polytraders rebuild`; the log decides, the table is made again."),
     row(1151, "GOV_LOGIN_REQUIRED", REJECT,
         "A page or an interface was asked for without a login.",
         "Log in."),

@@ -7,6 +7,63 @@ from polytraders.contracts.ledger import Position
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EpochParity:
+    """One run of a build in the log, replayed.
+
+    Attributes:
+        epoch_seq: Input that opened it.
+        last_seq: Last input of it that was replayed.
+        build: Hash of the build that recorded it, hex.
+        claimed: That build is the one that replays, so that every output must be the same. Elsewhere a difference is
+            called drift.
+        state_equal: The state handed over to it is the one that its EPOCH input names; None = it names none.
+        recorded: Output rows in the log.
+        replayed: Output rows computed.
+        equal: Rows that both have, alike in every byte.
+        first_difference: First differing input, packet and field, in words; None = there is none.
+    """
+
+    epoch_seq: int
+    last_seq: int
+    build: str
+    claimed: bool
+    state_equal: bool | None
+    recorded: int
+    replayed: int
+    equal: int
+    first_difference: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogParity:
+    """What comparing a stored log with its replay found.
+
+    Attributes:
+        shard: Which log.
+        from_seq: First input replayed.
+        to_seq: Last one.
+        parity: Equal rows by rows of either side, over the epochs of this build, 0..1; None = there is none of them.
+        drift: 1 less the same number over the epochs of other builds; None = there is none of them.
+        input_head_recorded: Hex, from the log's head; None where the replay ends before it. So below.
+        output_head_recorded: Likewise.
+        state_hash: SHA-256 of the state behind the last input, hex.
+        seconds: Wall time of everything: reading, loop, comparing.
+        epochs: In the order of the log.
+    """
+
+    shard: int
+    from_seq: int
+    to_seq: int
+    parity: float | None
+    drift: float | None
+    input_head_recorded: str | None
+    output_head_recorded: str | None
+    state_hash: str
+    seconds: float
+    epochs: tuple[EpochParity, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReplayReport:
     """The result of driving one source of inputs through the loop.
 
@@ -50,6 +107,7 @@ class ReplayReport:
         positions: What is held at the end.
         verdict_code: GOV_REPLAY_MATCH or GOV_REPLAY_REGRESSION against another report; None = not compared.
         first_difference: First differing packet and field, in words; None = there is none.
+        log: The comparison with the outputs that are stored; None where the source is a capture, which has none.
     """
 
     source: str
@@ -91,3 +149,4 @@ class ReplayReport:
     positions: tuple[Position, ...]
     verdict_code: str | None
     first_difference: str | None
+    log: LogParity | None

@@ -6,6 +6,7 @@ import numpy as np
 
 from polytraders.contracts.checks import CHECKS
 from polytraders.contracts.state import DETAIL, FEATURES, NONE, OUT
+from polytraders.contracts.stretch import ORDINAL_BITS
 
 Rows = np.ndarray[Any, Any]
 
@@ -68,6 +69,19 @@ def first_difference(recorded: Outputs, replayed: Outputs) -> Difference | None:
         if len(run.out) > shared:
             return Difference(int(run.out["in_seq"][shared]), int(run.out["ordinal"][shared]), "row", *values)
     return None
+
+
+def equal_rows(recorded: Outputs, replayed: Outputs) -> int:
+    """How many rows both runs have, of the same input and ordinal and alike in every byte, details included."""
+    # An input has fewer outputs than this, see contracts/stretch.py.
+    keys = [run.out["in_seq"] << ORDINAL_BITS | run.out["ordinal"] for run in (recorded, replayed)]
+    _, ours, theirs = np.intersect1d(*keys, return_indices=True)
+    equal = 0
+    for start in range(0, len(ours), BATCH):
+        left = Outputs(recorded.out[ours[start : start + BATCH]], recorded.detail)
+        right = Outputs(replayed.out[theirs[start : start + BATCH]], replayed.detail)
+        equal += len(left.out) - len(_unlike(left, right, slice(0, BATCH)))
+    return equal
 
 
 def code_of(difference: Difference | None) -> str:
