@@ -21,21 +21,21 @@ from apps.eventlog.inbox import InboxRow
 from apps.eventlog.store import Writer
 from benchmarks.measure import CACHE, durable_commit_us, spin
 from polytraders import fence
+from polytraders.shard.assembly import Basis, open_parts, shard_loop
 from polytraders.shard.clock import Clock
 from polytraders.shard.meter import quantile
 from polytraders.shard.process import ShardLoop
 from polytraders.supervisor.postgres import Postgres
-from polytraders.venues.addresses import Addresses
 from polytraders.venues.polymarket.listing import Listing
 from polytraders.venues.simulator import capture
-from polytraders.wiring import Setup, open_parts, shard_loop
 from tests.servers import migrate
 from tests.sessions import strategies
 
 SEED: Final = 7
 BURST: Final = 4
 """Frames that arrive together: the venue's own bursts are larger, and cheaper a frame."""
-NOWHERE: Final = Addresses("", "", "", "")
+FIRST_NS: Final = capture.START_MS * 1_000_000
+"""The capture's own beginning: frames that arrive long after they were stamped are not believed."""
 
 
 def commands(close_ts: int) -> list[InboxRow]:
@@ -82,11 +82,11 @@ def measure(seconds: int = 20, rate: int = 2_000) -> dict[str, Any]:
         home = folder / "home"
         home.mkdir()
         fence.create(home / fence.FILE)
-        setup = Setup(server.app_url, home, 0, NOWHERE, True, 1, strategies(home))
-        clock = Clock(time.time_ns())
+        basis = Basis(server.app_url, home, 0, "simulator", 1, strategies(home))
+        clock = Clock(FIRST_NS)
         writer = Writer.open(server.app_url, 0, home)
         with psycopg.connect(server.app_url, autocommit=True) as conn:
-            parts = open_parts(setup, writer, conn, clock)
+            parts = open_parts(basis, writer, conn, clock)
         loop = shard_loop(parts, clock, committed=lambda ids: None)
         for row in commands(clock() + 10**18):
             asked = row

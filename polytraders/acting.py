@@ -79,8 +79,12 @@ def kill(given: argparse.Namespace) -> int:
 
     path, scope = _home() / fence.FILE, Scope[given.scope.upper()]
     began = time.perf_counter()
-    fence.kill(path, scope, given.name)
-    print(f"fence   killed in {1_000 * (time.perf_counter() - began):.1f} ms: the loop obeys it with all else down")
+    try:
+        fence.kill(path, scope, given.name)
+        print(f"fence   killed in {1_000 * (time.perf_counter() - began):.1f} ms: the loop obeys it with all else down")
+    except fence.FenceError as error:
+        # Record and inbox may still understand it.
+        print(f"fence   NOT written: {error}")
     key = f"kill:{uuid.uuid4().hex}"
     try:
         with _connected() as conn:
@@ -93,7 +97,7 @@ def kill(given: argparse.Namespace) -> int:
     except psycopg.OperationalError:
         print("record  not written: the database cannot be reached. The fence holds.")
         return OK
-    return _tell(answer, "loop    killed")
+    return _tell(answer, "loop    killed", needs_answer=False)
 
 
 def release(given: argparse.Namespace) -> int:
@@ -204,10 +208,10 @@ def _ask(conn: Any, shard: int, kind: str, permission: str, key: str, told: dict
     return None
 
 
-def _tell(answer: Answered | None, done: str) -> int:
+def _tell(answer: Answered | None, done: str, *, needs_answer: bool = True) -> int:
     if answer is None:
-        print("loop    says nothing yet: the command waits in its inbox")
-        return OK
+        print("loop    says nothing yet: the command waits in its inbox for a minute")
+        return REFUSED if needs_answer else OK
     if answer.code:
         return _say(answer.code, answer.words, REFUSED)
     print(done)

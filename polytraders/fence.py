@@ -12,10 +12,11 @@ import fcntl
 import mmap
 import os
 import struct
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from polytraders.contracts.control import EVERYTHING, Killed
 from polytraders.contracts.inputs import Scope
@@ -27,6 +28,7 @@ HEAD: Final = struct.Struct("<8sQQ")
 SLOT: Final = struct.Struct("<BBxxI Q 80s")
 """Killed 0 or 1, scope, bytes of the name, epoch of the slot's last change, name in UTF-8."""
 SLOTS: Final = 1_024
+SHARE_TRIES, SHARE_PAUSE_S = 20, 0.001
 NAME_MAX: Final = 80
 SIZE: Final = HEAD.size + SLOTS * SLOT.size
 
@@ -119,7 +121,7 @@ class Fence:
                     raise ValueError("not a fence")
                 seen = (status.st_dev, status.st_ino, epoch)
                 if seen != self._seen:
-                    fcntl.flock(file, fcntl.LOCK_SH)
+                    _share(file)
                     file.seek(0)
                     data = file.read(SIZE)
                     self._killed = frozenset(_read(data))
@@ -128,6 +130,17 @@ class Fence:
             self._seen = None
             self._killed = EVERYTHING
         return self._killed
+
+
+def _share(file: IO[bytes]) -> None:
+    """The shared lock, soon or not at all: a writer that was stopped in the middle must not stop the loop."""
+    for _ in range(SHARE_TRIES):
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            time.sleep(SHARE_PAUSE_S)
+    raise OSError("somebody holds the fence")
 
 
 def _encoded(scope: Scope, name: str) -> bytes:

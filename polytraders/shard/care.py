@@ -29,6 +29,10 @@ QUIET_NS: Final = 5 * NANO
 class Feed(Protocol):
     """What is needed of the market feed."""
 
+    @property
+    def room(self) -> int:
+        """Tokens that fit."""
+
     def want(self, tokens: list[str]) -> None:
         """Make these the subscribed tokens."""
 
@@ -53,7 +57,7 @@ class Care:
         """Until cancelled: subscribe what the registry tells, and tell the loop which connection carries it."""
         wanted: list[str] = []
         while True:
-            now_wanted = self._directory.wanted()
+            now_wanted = self._directory.wanted(self._feed.room)
             if now_wanted != wanted:
                 wanted = now_wanted
                 self._feed.want(wanted)

@@ -164,6 +164,9 @@ class Desk:
             raise Refused(INVALID, f"there is no {scope.lower()} {name[:NAME_MAX]!r}")
         return kind, index
 
+    def _index(self, killed: Killed) -> int | None:
+        return 0 if killed.scope is Scope.GLOBAL else self._directory.scope_index(killed.scope, killed.name)
+
     def _kill(self, payload: dict[str, Any], now: int) -> Caused:
         told = msgspec.convert(payload, _Scoped)
         scope, index = self._scope(told.scope, told.name)
@@ -174,8 +177,10 @@ class Desk:
         scope, index = self._scope(told.scope, told.name)
         if not told.reason.strip():
             raise Refused(PRECONDITION, "a release needs its reason")
-        if Killed(scope, told.name if scope is not Scope.GLOBAL else "") in self._killed():
-            raise Refused(PRECONDITION, "the fence or the control table still says killed")
+        # A market has an id and a slug: what counts is whom a kill means, not how it is spelt.
+        still = [each.name for each in self._killed() if (each.scope, self._index(each)) == (scope, index)]
+        if still:
+            raise Refused(PRECONDITION, f"fence or control table still say killed, as {still[0] or 'global'!r}")
         return [(Kind.RELEASE, 0, 0, -1, scope, index, 0, 0)], _why(told.reason)
 
     def _flatten(self, payload: dict[str, Any], now: int) -> Caused:

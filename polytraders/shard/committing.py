@@ -4,13 +4,15 @@ Runs in the committer's thread while the loop steps what has arrived meanwhile. 
 process: nothing of the block has been acted on, and the next start folds the log from its last commit.
 """
 
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
 import psycopg
 
-from apps.eventlog.segments import RawSegment
+from apps.eventlog.faults import LogFault
+from apps.eventlog.segments import RawSegment, Received
 from apps.eventlog.store import Block, Head, Writer
 from apps.ledger import comparison, posting
 from apps.ledger.comparison import Sums
@@ -71,7 +73,7 @@ class Committer:
         """Commit a block; with `sums`, the loop's money behind it is compared with the ledger's.
 
         Raises:
-            Drift: They differ; the block is committed, and nothing may follow.
+            Drift: They differ; nothing was committed.
             psycopg.Error: The database refused a row; nothing was committed.
         """
         began = time.perf_counter()
@@ -104,6 +106,12 @@ class Committer:
         ended = time.perf_counter()
         waited = (time.monotonic_ns() - ready.stepped_ns) / 1e9
         return Committed(head, ended - began, waited, len(ready.inputs), ready.approved)
+
+    def set_aside(self, raws: Sequence[Received]) -> None:
+        """Write frames behind the last committed ones; the next start finds them there and takes none of them in."""
+        with contextlib.suppress(OSError, LogFault):
+            self._raw.write(raws)
+            self._raw.sync()
 
     def close(self) -> None:
         """Close the segments and give the shard back."""

@@ -12,6 +12,7 @@ from polytraders.config import Row
 from polytraders.contracts import state as s
 from polytraders.contracts.inputs import NANO, Fact, Flag, Kind, MarketStatus
 from polytraders.naming import Names
+from polytraders.venues.polymarket.known import is_market, is_token
 from polytraders.venues.polymarket.listing import Listing, facts_of
 from polytraders.venues.polymarket.wire import Decoder
 
@@ -80,6 +81,11 @@ class Directory:
             titles=self._titles,
         )
 
+    @property
+    def count(self) -> int:
+        """Markets that have a name."""
+        return len(self._decoder.markets)
+
     def restore(self, names: Names, listings: dict[int, Listing]) -> None:
         """Take over what an earlier run of the log has named.
 
@@ -114,15 +120,16 @@ class Directory:
         table = tables[scope]
         return table.index(name) if name in table else None
 
-    def wanted(self) -> list[str]:
-        """Tokens of every market whose feed is needed: neither resolved nor without a listing."""
+    def wanted(self, most: int = BIG) -> list[str]:
+        """Tokens of the markets whose feed is needed, at most `most`: listed and not resolved, the oldest first."""
         status = self._state.markets["status"]
-        return [
+        tokens = [
             token
             for index, listing in self.listings.items()
             if int(status[index]) != MarketStatus.RESOLVED
             for token in listing.tokens
         ]
+        return tokens[: most - most % 2]
 
     def tell(self, listing: Listing, now: int) -> tuple[list[Row], bytes | None]:
         """(rows, names of a market that is new) for the facts that the loop does not have yet.
@@ -132,6 +139,8 @@ class Directory:
             Conflict: It contradicts what is known.
             ValueError: A value is out of range.
         """
+        if not is_market(listing.condition_id) or not all(map(is_token, listing.tokens)):
+            raise ValueError("its id or one of its tokens is not of the venue's form")
         for name, (least, most) in RANGES.items():
             value = getattr(listing, name)
             if value is not None and not least <= value <= most:
@@ -198,9 +207,9 @@ class Directory:
         resolved = int(MarketStatus.RESOLVED)
         return [(Kind.FACT, 0, 0, index, Fact.STATUS, resolved, 0, 0), (Kind.RESOLVED, 0, 0, index, 0, payout, 0, 0)]
 
-    def note_resolved(self, index: int, payout: int) -> None:
-        """A RESOLVED row has been sequenced; the first one counts."""
-        self._payouts.setdefault(index, payout)
+    def note_resolved(self, index: int, payout: int) -> bool:
+        """A RESOLVED row has been sequenced; the first one counts, and False says that this one contradicts it."""
+        return self._payouts.setdefault(index, payout) == payout
 
     def _reference(self, index: int) -> int:
         return REFERENCES.index(self.listings[index].reference or "")
@@ -244,9 +253,9 @@ class Directory:
 
 
 def _identity(index: int, listing: Listing, cluster_index: int) -> bytes:
-    told = msgspec.to_builtins(listing)
-    named = {"market": index, "id": listing.condition_id, "cluster_index": cluster_index, "listing": told}
-    return msgspec.json.encode({**told, **named})
+    told = {name: getattr(listing, name) for name in ("tokens", "title", "slug", "cluster")}
+    named = {"market": index, "id": listing.condition_id, "cluster_index": cluster_index}
+    return msgspec.json.encode({**told, **named, "listing": listing})
 
 
 def read_identity(payload: bytes) -> tuple[int, Listing | None]:

@@ -3,6 +3,7 @@
 Each control row is noted with its actor and payload, because it gets a row of the log of its own.
 """
 
+import logging
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
@@ -23,7 +24,12 @@ from polytraders.shard.directory import Directory
 from polytraders.venues.binance.wire import Decoder as ReferenceDecoder
 from polytraders.venues.polymarket.wire import Decoder
 
+log = logging.getLogger(__name__)
+
 FEED, FENCE, LOOP = "feed", "fence", "loop"
+CONFLICT: Final = "EXEC_LEDGER_RESOLUTION_CONFLICT"
+LAG_S_MAX: Final = 10
+"""Seconds on the wall that news may take; the venue's own times step back by up to three."""
 KEPT_OF_LARGE: Final = 64 * 1024
 """Bytes kept of a frame that the door refuses for its size."""
 
@@ -43,7 +49,7 @@ class Intake:
     Attributes:
         directory: Names of the indices.
         frames: Raw frames so far in this epoch: an input's `frame` counts from its epoch's beginning.
-        commands_refused: Commands that were refused since the start.
+        raws: Frames whose rows have not been taken yet.
     """
 
     def __init__(
@@ -58,20 +64,15 @@ class Intake:
         """Go on with `sequencer`."""
         self._references = references
         self.frames = 0
-        self.commands_refused = 0
         self._sequencer = sequencer
         self._decoder = decoder
         self.directory = directory
         self._desk = desk
         self._quarantine = quarantine
+        self._late_until = 0
         self._told: dict[int, tuple[str, str, bytes | None]] = {}
-        self._raws: list[Received] = []
+        self.raws: list[Received] = []
         self._inbox_ids: list[int] = []
-
-    @property
-    def waiting(self) -> int:
-        """Rows not yet taken."""
-        return self._sequencer.waiting
 
     def tick(self, now: int, proc_ts: int) -> None:
         """Loop time goes on."""
@@ -92,7 +93,7 @@ class Intake:
         self._keep(raw)
         decoded = self._decoder.decode(raw.raw, raw.connection)
         if decoded.code is not None:
-            self._quarantine.keep(decoded.code, number_of_frame, raw.raw)
+            self._put_aside(decoded.code, number_of_frame, raw.raw)
         for rows, identity in self.directory.first_sights():
             self.rows(rows, raw.recv_ts, FEED, payload=identity)
         # The frame's own TICKs come first: they are nobody's control rows.
@@ -102,8 +103,26 @@ class Intake:
         for offset, row in enumerate(decoded.rows):
             if row[0] not in MARKET_DATA:
                 self._told[first + offset] = FEED, "", None
-                if row[0] == Kind.RESOLVED:
-                    self.directory.note_resolved(row[3], row[5])
+                if row[0] == Kind.RESOLVED and not self.directory.note_resolved(row[3], row[5]):
+                    self._put_aside(CONFLICT, number_of_frame, raw.raw)
+        self._judge_lag(raw, decoded.rows)
+
+    def _judge_lag(self, raw: Received, rows: Sequence[tuple[int, ...]]) -> None:
+        """A connection that tells of what was long ago tells nothing of now; whole books carry old times by right."""
+        if not rows or rows[-1][0] not in (Kind.LEVEL, Kind.TRADE):
+            return
+        lag_ns = raw.recv_ts - rows[-1][8]
+        if lag_ns > LAG_S_MAX * self._sequencer.rate_ppm * 1_000 and raw.recv_ts >= self._late_until:
+            self._late_until = raw.recv_ts + lag_ns
+            log.warning("connection %d is %d ms late", raw.connection, lag_ns // 1_000_000)
+            self.lost(raw.connection, raw.recv_ts, "INTEL_FEED_LAG")
+
+    def _put_aside(self, code: str, number_of_frame: int, raw: bytes) -> None:
+        try:
+            self._quarantine.keep(code, number_of_frame, raw)
+        except OSError as error:
+            # Evidence is lost, no state: the frame is in the raw segment too.
+            log.error("a frame could not be put aside as %s: %s", code, error)
 
     def reference(self, raw: Received, proc_ts: int) -> None:
         """One message of the reference feed; a window that begins with one of its prices gets its strike."""
@@ -112,7 +131,10 @@ class Intake:
         self._keep(raw)
         decoded = self._references.decode(raw.raw, raw.recv_ts)
         if decoded.code is not None:
-            self._quarantine.keep(decoded.code, number_of_frame, raw.raw)
+            self._put_aside(decoded.code, number_of_frame, raw.raw)
+        self._sequencer.advance(raw.recv_ts, proc_ts)
+        first = self._sequencer.in_seq + 1
+        self._told |= {first + offset: (FEED, "", None) for offset in range(len(decoded.rows))}
         self._sequencer.frame(number_of_frame, raw.recv_ts, decoded.rows, proc_ts)
         for row in decoded.rows:
             strikes = self.directory.strikes(row[3], row[4], self._sequencer.now)
@@ -124,7 +146,7 @@ class Intake:
         self._references.reset()
 
     def _keep(self, raw: Received) -> None:
-        self._raws.append(raw if len(raw.raw) <= FRAME_MAX else raw._replace(raw=raw.raw[:KEPT_OF_LARGE]))
+        self.raws.append(raw if len(raw.raw) <= FRAME_MAX else raw._replace(raw=raw.raw[:KEPT_OF_LARGE]))
 
     def lost(self, connection: int, at: int, why: str) -> None:
         """A connection has been lost, and why: what it told is no longer current."""
@@ -134,7 +156,6 @@ class Intake:
         """One row of the inbox: what was asked, then what it causes."""
         self._sequencer.advance(at)
         answer = self._desk.answer(asked, self._sequencer.now)
-        self.commands_refused += bool(answer.code)
         self.rows([command_row(answer)], at, asked.actor, key=key, payload=as_payload(asked, answer))
         if answer.rows:
             self.rows(answer.rows, at, asked.actor, payload=answer.identity)
@@ -144,9 +165,9 @@ class Intake:
         self._inbox_ids.append(inbox_id)
         reach("command taken")
 
-    def kill(self, killed: Killed, index: int, at: int) -> None:
-        """The fence says that a scope is killed."""
-        self.rows([(Kind.KILL, 0, 0, -1, Scope(killed.scope), index, 0, 0)], at, FENCE)
+    def kill(self, killed: Killed, index: int) -> None:
+        """Fence or control table say that a scope is killed: next, before any TICK that is due."""
+        self.rows([(Kind.KILL, 0, 0, -1, Scope(killed.scope), index, 0, 0)], 0, FENCE)
 
     def take(self) -> Taken | None:
         """Everything numbered so far, None when there is nothing."""
@@ -159,8 +180,8 @@ class Intake:
             # A jump of the clock is nobody's: the sequencer makes it.
             actor, key, payload = self._told.get(int(row["in_seq"]), (LOOP, "", None))
             controls.append(Control(row=row.tobytes(), actor=actor, key=key, payload=payload))
-        made = Taken(inputs, controls, self._raws, self._inbox_ids)
-        self._told, self._raws, self._inbox_ids = {}, [], []
+        made = Taken(inputs, controls, self.raws, self._inbox_ids)
+        self._told, self.raws, self._inbox_ids = {}, [], []
         return made
 
 

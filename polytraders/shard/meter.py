@@ -26,6 +26,7 @@ class Meter:
         recorded_s: Newest times from an approval's verdict to its commit.
         blocks: Blocks committed.
         seq: Last committed input.
+        through_s: From the newest arrival that a committed block began with to its commit.
     """
 
     def __init__(self, metrics: LoopMetrics) -> None:
@@ -39,6 +40,7 @@ class Meter:
         self.recorded_s: deque[float] = deque(maxlen=KEPT)
         self.blocks = 0
         self.seq = 0
+        self.through_s = 0.0
 
     def stepped(self, inputs: np.ndarray, waiting: int, decided_s: float | None) -> None:
         """A round has stepped rows, `decided_s` after the first of what arrived; None when nothing had."""
@@ -59,6 +61,7 @@ class Meter:
         self.seq = committed.head.seq
         self.commit_s.append(committed.seconds)
         self.metrics.commit.observe(committed.waited_s)
+        self.through_s = committed.waited_s + (self.decided_s[-1] if self.decided_s else 0.0)
         self.metrics.log_seq.set(self.seq)
         if committed.approved:
             self.recorded_s.append(committed.waited_s)

@@ -73,11 +73,15 @@ def clock_rows(rate_ppm: int) -> list[Row]:
 def first_rows(terms: Terms) -> list[Told]:
     """Everything in force when a log begins. A strategy begins at its own stage, paper at most."""
     told: list[Told] = [([(Kind.VENUE, 0, 0, -1, 0, 1, 0, 0)], None), (config.limit_rows(dict(terms.limits)), None)]
-    for index, strategy in enumerate(terms.strategies):
-        name = msgspec.json.encode({"strategy": index, "name": strategy.name, "model": strategy.model})
-        told.append((config.strategy_rows(index, strategy), name))
+    told += [strategy_rows(index, strategy) for index, strategy in enumerate(terms.strategies)]
     told.append(([(Kind.CAPITAL, 0, 0, -1, 0, terms.capital, 0, 0)], None))
     return told
+
+
+def strategy_rows(index: int, strategy: Strategy) -> Told:
+    """Settings, parameters and stage of one strategy, with its name."""
+    name = msgspec.json.encode({"strategy": index, "name": strategy.name, "model": strategy.model})
+    return config.strategy_rows(index, strategy), name
 
 
 def gap_rows(connections: int, why: int) -> list[Row]:

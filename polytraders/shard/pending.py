@@ -30,6 +30,8 @@ class Pending:
 
     Attributes:
         rows: Inputs so far.
+        raws: Frames they came from.
+        raw_bytes: Bytes of these.
         approved: An approval waits: the block is to be closed at once.
         since_ns: Monotonic time of the first input, 0 = empty.
     """
@@ -40,6 +42,8 @@ class Pending:
 
     def _clear(self) -> None:
         self.rows = 0
+        self.raw_bytes = 0
+        self.raws: list[Received] = []
         self.approved = False
         self.since_ns = 0
         self._moved = False
@@ -49,7 +53,6 @@ class Pending:
         self._details: list[np.ndarray] = []
         self._details_count = 0
         self._records: list[Record] = []
-        self._raws: list[Received] = []
         self._inbox_ids: list[int] = []
 
     def add(
@@ -76,7 +79,8 @@ class Pending:
             self._details.append(stepped.details)
             self._details_count += len(stepped.details)
         self._records += stepped.records
-        self._raws += raws
+        self.raws += raws
+        self.raw_bytes += sum(len(each.raw) for each in raws)
         self._inbox_ids += inbox_ids
 
     def take(self, now_ns: int) -> Ready:
@@ -87,7 +91,7 @@ class Pending:
             outs=np.concatenate(self._outs) if self._outs else np.zeros(0, s.OUT),
             details=np.concatenate(self._details) if self._details else np.zeros(0, s.DETAIL),
             records=self._records,
-            raws=self._raws,
+            raws=self.raws,
             inbox_ids=self._inbox_ids,
             moved=self._moved,
             approved=self.approved,

@@ -16,9 +16,10 @@ from typing import Final, Protocol
 import numpy as np
 
 from apps.eventlog.inbox import InboxRow
-from apps.eventlog.segments import Received
+from apps.eventlog.segments import BATCH_MAX, Received
 from apps.replay.runner import Drive
 from polytraders.contracts import state as s
+from polytraders.contracts.control import Killed
 from polytraders.contracts.inputs import TICK_NS, Scope
 from polytraders.crashpoints import reach
 from polytraders.journal import kernel_sums
@@ -41,6 +42,9 @@ BLOCK_ROWS: Final = 16_384
 """Inputs after which a block is closed whatever it holds."""
 WAITING_MAX: Final = 200_000
 """Arrivals that may wait. Beyond it the machine cannot follow: better to end and fold than to decide on old prices."""
+PENDING_MAX: Final = 1_000_000
+RAW_BYTES_MAX: Final = BATCH_MAX * 3 // 4
+"""Inputs, and bytes of frames, that may wait behind a commit that does not end."""
 
 
 class Overrun(RuntimeError):  # noqa: N818  what it is
@@ -166,6 +170,10 @@ class ShardLoop:
                     await asyncio.wait([self._commit])
                 self._settle()
                 self._hand_over()
+        except Exception:
+            # What brought it down is evidence: the bytes that came and will not be committed are kept as an orphan.
+            self._pool.submit(self._committer.set_aside, [*self._pending.raws, *self._intake.raws])
+            raise
         finally:
             self._pool.shutdown(wait=True)
 
@@ -173,7 +181,7 @@ class ShardLoop:
         """Until something arrives, the next TICK is due, or a block has waited long enough."""
         now = self._clock()
         span = self._clock.wall_s(TICK_NS - now % TICK_NS)
-        if self._pending.rows:
+        if self._pending.rows and self._commit is None:
             span = min(span, max(0.0, BLOCK_S - self._age_s()))
         if not self._arrivals:
             self._arrived.clear()
@@ -191,9 +199,16 @@ class ShardLoop:
         waiting, arrived_ns = len(self._arrivals), self._arrived_ns
         if waiting > WAITING_MAX:
             raise Overrun(f"{waiting} arrivals wait")
-        self._look_for_kills(now)
+        if self._pending.rows > PENDING_MAX or self._pending.raw_bytes > RAW_BYTES_MAX:
+            raise Overrun(f"{self._pending.rows} inputs wait for a commit")
+        sent: set[Killed] = set()
+        self._look_for_kills(sent)
         while self._arrivals:
+            named = self._directory.count
             self._arrivals.popleft()(self._intake, now)
+            if self._directory.count != named:
+                # Whoever has just got a name may have been killed by it long ago.
+                self._look_for_kills(sent)
         self._intake.tick(now, now)
         reach("rows sequenced")
         taken = self._intake.take()
@@ -206,16 +221,17 @@ class ShardLoop:
         self._settle()
         self._hand_over()
 
-    def _look_for_kills(self, now: int) -> None:
+    def _look_for_kills(self, sent: set[Killed]) -> None:
         """Give the loop a KILL for every scope that fence or table say is killed and the loop does not.
 
         What is compared is the loop's own flag, not what was read before: between two looks a scope may have been
         released and killed again. A name that nobody has yet is looked up again until somebody has it.
         """
-        for each in self._kills.now():
+        for each in sorted(self._kills.now() - sent):
             index = 0 if each.scope is Scope.GLOBAL else self._directory.scope_index(each.scope, each.name)
             if index is not None and not is_killed(self._drive.state, each.scope, index):
-                self._intake.kill(each, index, now)
+                sent.add(each)
+                self._intake.kill(each, index)
                 log.warning("killed: %s %s", each.scope.name.lower(), each.name)
 
     def _settle(self) -> None:

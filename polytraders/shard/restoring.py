@@ -4,7 +4,7 @@ A checkpoint is a hint. Without one, or with one that cannot be used, everything
 result is the same. Outputs of the fold are not written again: the log has them.
 """
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -21,7 +21,9 @@ from polytraders.shard import snapshots
 from polytraders.shard.directory import Directory, read_identity
 from polytraders.venues.polymarket.listing import Listing
 
-TOLD: Final = "SELECT payload FROM log_control WHERE shard = %s AND kind = %s AND payload IS NOT NULL ORDER BY in_seq"
+TOLD: Final = """
+SELECT DISTINCT ON (market) payload FROM log_control
+WHERE shard = %s AND kind = %s AND payload IS NOT NULL ORDER BY market, in_seq DESC"""
 ROWS: Final = "SELECT row FROM log_control WHERE shard = %s AND kind = %s ORDER BY in_seq"
 
 
@@ -46,7 +48,6 @@ def restore(
     kernel: Kernel,
     sizes: s.Sizes,
     build: bytes,
-    progress: Callable[[int], None] = lambda seq: None,
 ) -> Restored:
     """The state behind the log's last committed input.
 
@@ -57,17 +58,16 @@ def restore(
         kernel: The compiled loop.
         sizes: What the block is to have room for.
         build: Build hash; a checkpoint of another build is not used.
-        progress: Told the input reached, now and then.
 
     Raises:
         Corrupt: The log is not what was committed.
         KernelFault: The loop refused to go on.
     """
     state, from_seq = None, 0
-    found = checkpoints.latest(conn, home, head.shard, build, until=head.seq) if head.seq else None
-    if found is not None:
+    for found in _usable(conn, home, head, build):
         try:
             state, from_seq = snapshots.unpack(found.block, sizes), found.in_seq
+            break
         except ValueError:
             # Of other sizes, or damaged in a way its hash does not tell: folding gives the same state.
             state = None
@@ -77,8 +77,25 @@ def restore(
         for _ in drive.outputs(rows):
             pass
         folded += len(rows)
-        progress(from_seq + folded)
     return Restored(drive, from_seq, folded)
+
+
+def _usable(conn: psycopg.Connection[Any], home: Path, head: Head, build: bytes) -> Iterator[checkpoints.Checkpoint]:
+    """States to begin with, best first: the one that the last run handed over, whatever its build, then our own's.
+
+    Behind a state of another build nothing may be folded: this build might decide otherwise than what is recorded.
+    """
+    handed = checkpoints.latest(conn, home, head.shard, until=head.seq) if head.seq else None
+    if handed is not None and handed.in_seq == head.seq:
+        yield handed
+    own = checkpoints.latest(conn, home, head.shard, build, until=head.seq) if head.seq else None
+    if own is not None:
+        yield own
+
+
+def strategy_names(conn: psycopg.Connection[Any], shard: int) -> tuple[str, ...]:
+    """Strategies of the log, in the order of their indices."""
+    return tuple(reading.names(conn, shard).strategies)
 
 
 def restore_directory(conn: psycopg.Connection[Any], shard: int, directory: Directory) -> None:

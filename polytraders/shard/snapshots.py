@@ -5,6 +5,8 @@ have come are kept, in the order of `State`; the sizes come first. How much the 
 on how its inputs were cut into calls: that is no part of the state and is kept as nothing.
 """
 
+import hashlib
+
 import numpy as np
 
 from polytraders.contracts import state as s
@@ -12,16 +14,25 @@ from polytraders.kernel.block import new_block, views
 
 PER_MARKET = ("markets", "pairs", "levels", "taken", "overflow", "ring", "features", "deadlines")
 SAME_BYTES = ("param_bits",)
-HEAD = len(s.Sizes._fields) + 1
+HEAD = len(s.Sizes._fields) + 2
 OF_THE_CALL = ("count", "details")
 """Fields of `portfolio` that say how many outputs the last call made."""
+
+
+def layout() -> int:
+    """63 bits of a hash over every record's fields: a state is only read as what it was written as."""
+    told = repr(
+        [s.PORTFOLIO, s.LIMITS, s.MARKET, s.PAIR, s.STRATEGY, s.CLUSTER, s.VENUE, s.CONNECTION, s.REFERENCE_PRICE]
+    )
+    shape = repr((s.State._fields, s.SLOTS, s.OVERFLOW, s.RING, s.REFERENCE_RING, s.STAGED, s.N_FEATURES, s.PARAMS))
+    return int.from_bytes(hashlib.sha256(f"{told}{shape}".encode()).digest()[:8], "little") >> 1
 
 
 def pack(block: np.ndarray, markets: int) -> np.ndarray:
     """The state's bytes, uint8; `markets` of them have come."""
     state = views(block)
     sizes = (len(state.markets), len(state.strategies), len(state.clusters), len(state.venues))
-    head = np.array([*sizes, len(state.connections), len(state.references), markets], "<i8")
+    head = np.array([*sizes, len(state.connections), len(state.references), markets, layout()], "<i8")
     parts = [head.view(np.uint8)]
     for name, array in state._asdict().items():
         if name not in SAME_BYTES:
@@ -38,10 +49,12 @@ def unpack(packed: np.ndarray, sizes: s.Sizes) -> np.ndarray:
     """A block of `sizes` with the packed state in it.
 
     Raises:
-        ValueError: It is of other strategies, or of more than there is room for.
+        ValueError: It is of other strategies, of another layout, or of more than there is room for.
     """
     head = packed[: HEAD * 8].view("<i8").tolist()
-    was, markets = s.Sizes(*head[:-1]), head[-1]
+    was, markets, laid_out = s.Sizes(*head[:-2]), head[-2], head[-1]
+    if laid_out != layout():
+        raise ValueError("a state of another layout")
     if was._replace(markets=0) != sizes._replace(markets=0) or markets > sizes.markets:
         raise ValueError(f"a state of {was} does not fit into {sizes}")
     block = new_block(sizes)

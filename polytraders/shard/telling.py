@@ -117,13 +117,13 @@ class Teller:
             epoch_seq=self._epoch_seq,
             in_seq=int(ready.inputs["in_seq"][-1]),
             loop_ts=int(ready.inputs["recv_ts"][-1]),
-            lag_ms=round(1_000 * (meter.commit_s[-1] if meter.commit_s else 0.0)),
+            lag_ms=round(1_000 * meter.through_s),
             input_head="",
             output_head="",
             chain_head="",
             rss_bytes=rss,
             is_killed=bool(portfolio["killed"]),
-            queues={"frames": meter.waiting, "inbox": len(ready.inbox_ids), "commits": 1},
+            queues={"frames": meter.waiting, "commands": len(ready.inbox_ids), "block": len(ready.inputs)},
             books=told,
             feeds=self._feeds(int(portfolio["now"])),
             money={
@@ -136,10 +136,10 @@ class Teller:
         made = []
         for number, name in sorted(self._connections().items()):
             alive = int(self._state.connections["alive_ts"][number])
-            age = now - alive if alive else now
-            state = "down" if not alive else "silent" if age > SILENT_NS else "up"
-            made.append(status.Feed(name, number, state, min(age // 1_000_000, 10**12)))
-            self._meter.metrics.feed_age.labels(self._venue, name).set(age / NANO)
+            made.append(_feed(name, number, alive, now))
+            self._meter.metrics.feed_age.labels(self._venue, name).set(made[-1].age_ms / 1_000)
+        told = int(self._state.references["ts"].max())
+        made.append(_feed("reference", len(self._state.connections) - 1, told, now))
         return made
 
     def _tell_kills(self) -> None:
@@ -152,3 +152,9 @@ class Teller:
         }
         for scope, count in kills.items():
             self._meter.metrics.kill_state.labels(scope.name.lower()).set(count)
+
+
+def _feed(name: str, connection: int, alive_ts: int, now: int) -> status.Feed:
+    age_ns = now - alive_ts
+    state = "down" if not alive_ts else "silent" if age_ns > SILENT_NS else "up"
+    return status.Feed(name, connection, state, min(age_ns // 1_000_000, 10**12))

@@ -23,6 +23,7 @@ class InboxWatcher(threading.Thread):
         shard: int,
         hand_on: Callable[[inbox.InboxRow], None],
         killed: Callable[[frozenset[Killed]], None],
+        failed: Callable[[Exception], None],
     ) -> None:
         """Watch with a connection of its own.
 
@@ -31,12 +32,14 @@ class InboxWatcher(threading.Thread):
             shard: Whose inbox.
             hand_on: Called in this thread with each new row.
             killed: Called in this thread with what the control table says is killed, before rows are handed on.
+            failed: Called in this thread with what ends it: without it nobody hears commands, so the process must end.
         """
         super().__init__(name="inbox", daemon=True)
         self._dsn = dsn
         self._shard = shard
         self._hand_on = hand_on
         self._killed = killed
+        self._failed = failed
         self._ending = threading.Event()
         self._handed: set[int] = set()
         self._lock = threading.Lock()
@@ -50,6 +53,9 @@ class InboxWatcher(threading.Thread):
                     self._watch(conn)
             except psycopg.OperationalError:
                 self._ending.wait(LOOK_S)
+            except Exception as error:  # noqa: BLE001  handed on to whoever can end the process
+                self._failed(error)
+                return
 
     def _watch(self, conn: psycopg.Connection[Any]) -> None:
         while not self._ending.is_set():

@@ -15,17 +15,15 @@ import psycopg
 from apps.eventlog import inbox
 from apps.eventlog.store import Head, Writer
 from polytraders.crashpoints import reach
+from polytraders.shard.assembly import Basis, Parts, open_parts, shard_loop
 from polytraders.shard.clock import Clock
 from polytraders.shard.keeping import INPUTS
-from polytraders.venues.addresses import Addresses
 from polytraders.venues.polymarket.listing import Listing
 from polytraders.venues.simulator import capture
-from polytraders.wiring import Parts, Setup, open_parts, shard_loop
 from tests.sessions import strategies
 
 SEED = 11
 START = 1_780_000_000_000_000_000
-NOWHERE = Addresses("ws://127.0.0.1:1", "ws://127.0.0.1:1", "http://127.0.0.1:1", "http://127.0.0.1:1")
 
 
 def listings(seed: int = SEED, close_ts: int = START + 10**18) -> list[Listing]:
@@ -64,11 +62,11 @@ class Rig(AbstractContextManager["Rig"]):
         self.home = home
         folder = home / "strategies"
         folder.mkdir(parents=True, exist_ok=True)
-        self.setup = Setup(dsn, home, 0, NOWHERE, True, 1, strategies(folder), checkpoint_inputs=checkpoint_inputs)
+        self.basis = Basis(dsn, home, 0, "simulator", 1, strategies(folder), checkpoint_inputs=checkpoint_inputs)
         self.writer = Writer.open(dsn, 0, home, reached=reach)
         clock = Clock(frames(1)[0][0] if start is None else start)
         with psycopg.connect(dsn, autocommit=True) as conn:
-            self.parts: Parts = open_parts(self.setup, self.writer, conn, clock)
+            self.parts: Parts = open_parts(self.basis, self.writer, conn, clock)
         self.done: list[int] = []
         self.handed: set[int] = set()
         self.loop = shard_loop(self.parts, clock, committed=self.done.extend)

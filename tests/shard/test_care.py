@@ -18,6 +18,7 @@ class Feed:
 
     def __init__(self) -> None:
         self.again: list[str] = []
+        self.room = 1_000
 
     def want(self, tokens: list[str]) -> None: ...
 

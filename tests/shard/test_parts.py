@@ -1,15 +1,12 @@
-"""The small parts of a loop process: clock, snapshots, stretches, crash points."""
+"""The small parts of a loop process: clock, snapshots, stretches."""
 
 import itertools
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polytraders import crashpoints
 from polytraders.contracts import state as s
 from polytraders.contracts.inputs import INPUT, Kind
 from polytraders.kernel.block import new_block, views
@@ -47,6 +44,8 @@ def test_a_packed_state_is_the_state(markets: int, seed: int) -> None:
         rows = array[:markets] if name in snapshots.PER_MARKET else array
         flat = rows.reshape(-1).view(np.uint8)
         flat[:] = rng.integers(0, 255, len(flat), np.uint8)
+    for field in snapshots.OF_THE_CALL:
+        state.portfolio[field] = 0
     assert (snapshots.unpack(snapshots.pack(block, markets), SIZES) == block).all()
 
 
@@ -56,6 +55,13 @@ def test_a_state_of_other_strategies_is_not_taken() -> None:
         snapshots.unpack(packed, SIZES._replace(strategies=3))
     with pytest.raises(ValueError, match="does not fit"):
         snapshots.unpack(packed, SIZES._replace(markets=1))
+
+
+def test_a_state_of_another_layout_is_not_taken() -> None:
+    packed = snapshots.pack(new_block(SIZES), 2)
+    packed[(snapshots.HEAD - 1) * 8] ^= 1
+    with pytest.raises(ValueError, match="layout"):
+        snapshots.unpack(packed, SIZES)
 
 
 def test_a_state_moves_into_a_block_with_more_room() -> None:
@@ -74,11 +80,3 @@ def test_stretches_are_the_rows_in_order_and_never_mix(kinds: list[int]) -> None
     for part, changes in parts:
         assert {Kind(kind) in FORCES for kind in part["kind"].tolist()} == {changes}
     assert all(one != other for (_, one), (_, other) in itertools.pairwise(parts))
-
-
-@pytest.mark.parametrize(("wanted", "ends"), [(None, 0), ("there:2", -9), ("there:3", 0), ("elsewhere", 0)])
-def test_a_crash_point_kills_at_its_passing_and_only_when_asked(wanted: str | None, ends: int) -> None:
-    code = "from polytraders.crashpoints import reach; reach('there'); reach('there')"
-    environ = {} if wanted is None else {crashpoints.VARIABLE: wanted}
-    done = subprocess.run([sys.executable, "-c", code], env=environ, timeout=30)
-    assert done.returncode == ends

@@ -7,6 +7,7 @@ import sys
 from functools import partial
 from typing import Any, Final, NoReturn
 
+import psycopg
 from channels.layers import get_channel_layer
 from django.conf import settings
 from django.core.management.base import BaseCommand
@@ -17,7 +18,7 @@ from polytraders.wiring import Shard, setup_from
 FAILED, UNUSABLE, TAKEN, DAMAGED = 1, 2, 3, 4
 ENDS: Final = {
     "GOV_CONFIG_INVALID": UNUSABLE, "GOV_SHARD_TAKEN": TAKEN, "GOV_FENCE_LOST": TAKEN,
-    "EXEC_LEDGER_POSITION_DRIFT": DAMAGED, "GOV_CHAIN_BROKEN": DAMAGED, "GOV_LOG_NEWER": DAMAGED,
+    "GOV_CHAIN_BROKEN": DAMAGED, "GOV_LOG_NEWER": DAMAGED,
 }  # fmt: skip
 """Exit code by reason code: 2 a setting, 3 another process has the shard, 4 what is recorded contradicts itself."""
 
@@ -42,7 +43,7 @@ class Command(BaseCommand):
             if code is None:
                 raise
             self.stderr.write(f"loop: {code}: {error}")
-            sys.exit(ENDS.get(code, FAILED))
+            sys.exit(DAMAGED if code.startswith("EXEC_LEDGER_") else ENDS.get(code, FAILED))
         _leave()
 
 
@@ -65,5 +66,8 @@ def code_of(error: BaseException) -> str | None:
     if isinstance(error, BaseExceptionGroup):
         found = (code_of(each) for each in error.exceptions)
         return next((code for code in found if code is not None), None)
+    if isinstance(error, psycopg.IntegrityError | AssertionError):
+        # What the database refuses, or the journal cannot be true: nothing of that block was committed.
+        return "EXEC_LEDGER_REFUSED"
     code = getattr(error, "code", None)
     return code if isinstance(code, str) else None

@@ -161,8 +161,8 @@ class MarketFeed:
         wrong = [token for token in wanted if not is_token(token)]
         if wrong:
             raise ValueError(f"not a token id: {wrong[0]!r}")
-        if len(wanted) > self._tokens_max * self._connections_max:
-            raise ValueError(f"{len(wanted)} tokens, room for {self._tokens_max * self._connections_max}")
+        if len(wanted) > self.room:
+            raise ValueError(f"{len(wanted)} tokens, room for {self.room}")
         gone = [token for token in self._place if token not in wanted]
         dropped = {token: self._place.pop(token) for token in gone}
         new = iter([token for token in wanted if token not in self._place])
@@ -182,6 +182,11 @@ class MarketFeed:
                 subscription.change(remove, add)
             self._place.update(dict.fromkeys(add, number))
             number += 1
+
+    @property
+    def room(self) -> int:
+        """Tokens that all connections together carry."""
+        return self._tokens_max * self._connections_max
 
     def connection_of(self, token: str) -> int | None:
         """Number of the connection that carries the token, None when it is not wanted."""
