@@ -186,6 +186,8 @@ FAMILIES = env_list(
 """Beginnings of the names of markets that are looked at; none = every market that the venue lists."""
 STRATEGIES = env_list("POLYTRADERS_STRATEGIES", ("logit", "gbm_updown"), ENVIRON)
 """Templates that a new log begins with: shipped names or files."""
+LAKE = ENVIRON.get("POLYTRADERS_LAKE") or str(HOME / "lake")
+"""Where closed segments are copied to as Parquet: a folder, or an address like s3://bucket/folder."""
 if VENUE != "simulator" and SPEED != 1:
     raise ImproperlyConfigured("POLYTRADERS_SPEED is for the simulator: a real venue's time cannot be scaled")
 
@@ -316,6 +318,19 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "options": {"expires": 2 * PERIOD_S},
     },
     "settle": {"task": "apps.ledger.tasks.settle", "schedule": PERIOD_S, "options": {"expires": 2 * PERIOD_S}},
+    "check-health": {
+        "task": "apps.monitoring.tasks.check_health",
+        "schedule": 30.0,
+        "options": {"expires": 60},
+    },
+    # A segment is closed at the hour. What is packed can still be exported, only slower.
+    "export-lake": {"task": "apps.eventlog.tasks.export_lake", "schedule": crontab(minute=5)},
+    "pack-segments": {"task": "apps.eventlog.tasks.pack_segments", "schedule": crontab(minute=20)},
+    "replay-log": {"task": "apps.replay.tasks.replay_log", "schedule": crontab(hour=3, minute=31)},
+    "check-projections": {
+        "task": "apps.monitoring.tasks.check_projections",
+        "schedule": crontab(hour=4, minute=11),
+    },
     "forget-expired": {"task": "polytraders.access.tasks.forget_expired", "schedule": crontab(hour=3, minute=17)},
 }
 
