@@ -162,7 +162,7 @@ def told(seen: Seen) -> str:
     """For a person, at most 100 columns."""
     from polytraders import figures as f
 
-    health, board = seen
+    health, board = seen.health, seen.board
     age = "never" if health.loop_age_ms is None else f.span(health.loop_age_ms * 1_000_000) + " ago"
     killed = f" ({', '.join(board.killed)})" if board.killed else ""
     lines = [f"{board.mode}  {health.kill}{killed}  loop {health.loop}, last heard {age}"]

@@ -326,6 +326,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     # A segment is closed at the hour. What is packed can still be exported, only slower.
     "export-lake": {"task": "apps.eventlog.tasks.export_lake", "schedule": crontab(minute=5)},
     "pack-segments": {"task": "apps.eventlog.tasks.pack_segments", "schedule": crontab(minute=20)},
+    "keep-within": {"task": "apps.eventlog.tasks.keep_within", "schedule": crontab(hour=2, minute=41)},
     "replay-log": {"task": "apps.replay.tasks.replay_log", "schedule": crontab(hour=3, minute=31)},
     "check-projections": {
         "task": "apps.monitoring.tasks.check_projections",

@@ -7,6 +7,8 @@ from typing import Any, Final
 
 import psycopg
 
+from apps.eventlog.faults import Unavailable
+
 CLASS: Final = 0x504F4A00
 """First half of the advisory lock's key, with the job; the second is the shard. The writer's has another."""
 
@@ -36,3 +38,21 @@ def alone(connection: psycopg.Connection[Any], job: Job, shard: int) -> Iterator
     finally:
         if is_ours:
             connection.execute("SELECT pg_advisory_unlock(%s, %s)", key)
+
+
+@contextmanager
+def connected_alone(dsn: str | None, job: Job, shard: int) -> Iterator[psycopg.Connection[Any] | None]:
+    """A connection in autocommit for a job that is done alone; None when somebody else is at it.
+
+    Args:
+        dsn: Of any role; None = the settings name no database.
+        job: What is to be done.
+        shard: Of which log.
+
+    Raises:
+        Unavailable: There is no database to connect to.
+    """
+    if not dsn:
+        raise Unavailable("DATABASE_URL is not set")
+    with psycopg.connect(dsn, autocommit=True) as connection, alone(connection, job, shard) as is_ours:
+        yield connection if is_ours else None

@@ -1,32 +1,20 @@
-"""What is done with closed segments: a copy for the lake, then packed.
+"""What is done with closed segments: a copy for the lake, then packed; and the owner's nightly care.
 
 Each may be given out twice, at once or after a crash: a file is there whole or not at all, and what is there is not
-made again. Neither writes to the log.
+made again. None of them writes to the log.
 """
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
 
-import psycopg
 from celery import shared_task
 from django.conf import settings
 
-from apps.eventlog.alone import Job, alone
+from apps.eventlog import retention
+from apps.eventlog.alone import Job, connected_alone
 from apps.eventlog.packed import pack_closed
 from apps.eventlog.segments import canonical_folder
 
 log = logging.getLogger(__name__)
-
-
-@contextmanager
-def _at_segments(shard: int) -> Iterator[psycopg.Connection[Any] | None]:
-    with (
-        psycopg.connect(settings.DATABASE_URL, autocommit=True) as connection,
-        alone(connection, Job.SEGMENTS, shard) as is_ours,
-    ):
-        yield connection if is_ours else None
 
 
 @shared_task
@@ -35,7 +23,7 @@ def export_lake(shard: int = 0) -> int:
     # Takes a third of a second and is needed here only.
     from apps.eventlog.lake import Lake, export_closed  # noqa: PLC0415
 
-    with _at_segments(shard) as connection:
+    with connected_alone(settings.DATABASE_URL, Job.SEGMENTS, shard) as connection:
         if connection is None:
             return 0
         lake = Lake(settings.LAKE)
@@ -49,8 +37,20 @@ def export_lake(shard: int = 0) -> int:
 @shared_task
 def pack_segments(shard: int = 0) -> int:
     """Pack closed segments, a few bytes a row instead of 80; how many."""
-    with _at_segments(shard) as connection:
+    with connected_alone(settings.DATABASE_URL, Job.SEGMENTS, shard) as connection:
         if connection is None:
             return 0
         head = connection.execute("SELECT canonical_file FROM log_head WHERE shard = %s", (shard,)).fetchone()
         return len(pack_closed(canonical_folder(settings.HOME, shard), head[0])) if head else 0
+
+
+@shared_task
+def keep_within() -> int:
+    """Make the log's next partitions and let go of what retention no longer keeps; how many partitions went.
+
+    Only who has the owner's address can; in an installation that is the worker.
+    """
+    if not settings.DATABASE_OWNER_URL:
+        log.warning("the owner's address is not known here: partitions stay as they are")
+        return 0
+    return len(retention.keep_within(settings.DATABASE_OWNER_URL, settings.HOME, retention.days()).tables)

@@ -5,12 +5,11 @@ import shutil
 import time
 from typing import Final, NamedTuple
 
-import psycopg
 from celery import shared_task
 from django.conf import settings
 from django.db import DatabaseError, connection
 
-from apps.eventlog.alone import Job, alone
+from apps.eventlog.alone import Job, connected_alone
 from apps.monitoring import projecting
 from apps.monitoring.models import LoopRecord
 
@@ -73,14 +72,11 @@ def check_health(shard: int = 0) -> list[str]:
 @shared_task
 def check_projections(shard: int = 0) -> list[str]:
     """Compare every table that is made from the log with the log; the tables that differ. Nothing is changed."""
-    with (
-        psycopg.connect(settings.DATABASE_URL, autocommit=True) as own,
-        alone(own, Job.PROJECTIONS, shard) as is_ours,
-    ):
-        if not is_ours:
+    with connected_alone(settings.DATABASE_URL, Job.PROJECTIONS, shard) as own:
+        if own is None:
             return []
         try:
-            found = projecting.rebuild(settings.DATABASE_URL, shard, only_check=True)
+            found = projecting.rebuild(settings.DATABASE_URL or "", shard, only_check=True)
         except LookupError:
             return []
     wrong = [line for line in found if not line.is_equal]

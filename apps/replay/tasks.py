@@ -9,11 +9,10 @@ import sys
 import time
 from typing import Any, Final
 
-import psycopg
 from celery import shared_task
 from django.conf import settings
 
-from apps.eventlog.alone import Job, alone
+from apps.eventlog.alone import Job, connected_alone
 from apps.replay.models import ReplayRecord
 from polytraders.tied import tied_to
 
@@ -32,11 +31,8 @@ def replay_log(shard: int = 0) -> str:
 
     The loop is not disturbed: the replay reads only, and gives way to whatever else wants the processor.
     """
-    with (
-        psycopg.connect(settings.DATABASE_URL, autocommit=True) as connection,
-        alone(connection, Job.REPLAY, shard) as is_ours,
-    ):
-        if not is_ours:
+    with connected_alone(settings.DATABASE_URL, Job.REPLAY, shard) as connection:
+        if connection is None:
             return ""
         record = _kept(shard)
     level = logging.INFO if record.verdict_code == "GOV_REPLAY_MATCH" else logging.ERROR
@@ -69,7 +65,7 @@ def _columns(report: dict[str, Any]) -> dict[str, Any]:
 def _run(shard: int) -> tuple[int, str, str]:
     """Exit code, report and last words of `polytraders replay log`; it ends with us, however we end."""
     command = [sys.executable, "-m", "polytraders.cli", "replay", "log", "--shard", str(shard), "--json"]
-    environ = {**os.environ, "DATABASE_URL": settings.DATABASE_URL, "POLYTRADERS_HOME": str(settings.HOME)}
+    environ = {**os.environ, "DATABASE_URL": settings.DATABASE_URL or "", "POLYTRADERS_HOME": str(settings.HOME)}
     with subprocess.Popen(  # noqa: S603  our own command
         command,
         stdin=subprocess.DEVNULL,

@@ -16,6 +16,7 @@ from apps.eventlog.lake import Lake, export_closed
 from apps.eventlog.segments import canonical_folder
 from apps.eventlog.store import Writer
 from tests.eventlog import made
+from tests.servers import Database
 
 FIRST = "inputs/shard=0/000001-000001.parquet"
 
@@ -111,3 +112,24 @@ def test_the_task_does_what_a_crash_has_left_and_leaves_it_to_another_that_is_at
 def test_there_is_nothing_to_do_without_a_log(app_dsn: str, home: Path, settings: Any) -> None:
     settings.DATABASE_URL, settings.HOME, settings.LAKE = app_dsn, home, str(home / "lake")
     assert tasks.export_lake() == tasks.pack_segments() == 0
+
+
+def test_the_owner_makes_partitions_ahead_and_nobody_else_tries(
+    database: Database, home: Path, settings: Any, caplog: Any
+) -> None:
+    made.log(database.app_dsn, home)
+    settings.HOME, settings.DATABASE_OWNER_URL = home, None
+    assert tasks.keep_within() == 0
+    assert "not known here" in caplog.text
+    settings.DATABASE_OWNER_URL = database.owner_dsn
+    assert tasks.keep_within() == 0
+    with psycopg.connect(database.app_dsn) as connection:
+        assert connection.execute("SELECT to_regclass('log_output_2')").fetchall() != [(None,)]
+
+
+def test_every_job_that_is_scheduled_is_one_that_there_is() -> None:
+    from polytraders.celery import app
+    from polytraders.settings import CELERY_BEAT_SCHEDULE
+
+    app.loader.import_default_modules()
+    assert {entry["task"] for entry in CELERY_BEAT_SCHEDULE.values()} <= set(app.tasks)

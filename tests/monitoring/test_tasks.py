@@ -18,12 +18,17 @@ from tests.written import busy
 Usage = namedtuple("Usage", "total used free")
 
 
+def say(**changed: Any) -> None:
+    cursor: Any
+    with connection.cursor() as cursor:
+        status.write(cursor, said(**changed))
+
+
 @pytest.fixture
 def healthy(db: None, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     settings.HOME = tmp_path
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(100 << 30, 50 << 30, 50 << 30))
-    with connection.cursor() as cursor:
-        status.write(cursor, said())
+    say()
     return monkeypatch
 
 
@@ -38,8 +43,7 @@ def test_a_loop_that_never_ran_is_silent(settings: Any, tmp_path: Path) -> None:
 
 
 def test_a_loop_that_has_said_nothing_for_long_is_silent(healthy: pytest.MonkeyPatch, caplog: Any) -> None:
-    with connection.cursor() as cursor:
-        status.write(cursor, said(at_ns=time.time_ns() - 11 * 10**9))
+    say(at_ns=time.time_ns() - 11 * 10**9)
     assert tasks.check_health() == ["GOV_LOOP_SILENT"]
     assert "GOV_LOOP_SILENT: the loop of shard 0 has said nothing for 11 s" in caplog.text
 

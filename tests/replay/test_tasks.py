@@ -37,6 +37,7 @@ def test_a_report_is_kept_and_a_later_one_comes_before_it(log: str, tmp_path: Pa
         head = conn.execute("SELECT seq, input_head, output_link FROM log_head").fetchall()[0]
     assert (kept.from_seq, kept.to_seq, kept.parity, kept.drift) == (1, head[0], 1.0, None)
     assert (kept.input_head, kept.output_head) == (bytes(head[1]).hex(), bytes(head[2]).hex())
+    assert kept.report is not None
     assert kept.build == build_hash().hex() and kept.report["log"]["epochs"][0]["claimed"]
     assert kept.first_difference == ""
     # A segment that is damaged by the next night ends the next replay, which says where.
