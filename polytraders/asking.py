@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
+    from apps.replay.models import ReplayRecord
     from polytraders.console.board import Board
     from polytraders.console.health import Health
 
@@ -28,6 +29,7 @@ class Seen(NamedTuple):
 
     health: "Health"
     board: "Board"
+    replay: "ReplayRecord | None"
 
 
 def add(verbs: Any) -> None:
@@ -101,10 +103,11 @@ def status(given: argparse.Namespace) -> int:
 
 
 def look() -> Seen:
-    """Health and board as they are now."""
+    """Health, board and last replay as they are now."""
+    from apps.replay.models import ReplayRecord
     from polytraders.console import board, health
 
-    return Seen(health.check(), board.read())
+    return Seen(health.check(), board.read(), ReplayRecord.objects.defer("report").filter(shard=0).first())
 
 
 def as_json(seen: Seen) -> dict[str, Any]:
@@ -125,14 +128,41 @@ def as_json(seen: Seen) -> dict[str, Any]:
         "money": loop.money if loop else {},
         "stages": {line.stage.app: dict(line.counts) for line in seen.board.stages},
         "codes": {line.reason.code: line.count for line in seen.board.codes},
+        "replay": _replay_as_json(seen.replay),
     }
+
+
+def _replay_as_json(replay: "ReplayRecord | None") -> dict[str, Any] | None:
+    if replay is None:
+        return None
+    told = (
+        "verdict_code",
+        "from_seq",
+        "to_seq",
+        "parity",
+        "drift",
+        "chain_head",
+        "first_difference",
+        "seconds",
+        "build",
+    )
+    return {"made_at": replay.made_at.isoformat(), **{name: getattr(replay, name) for name in told}}
+
+
+def _replay_told(replay: "ReplayRecord | None") -> str:
+    if replay is None:
+        return "The log has not been replayed yet; a job does each night, `polytraders replay log` does now."
+    to = "" if replay.to_seq is None else f" to input {replay.to_seq:,}"
+    parity = "" if replay.parity is None else f", parity {replay.parity:.6f}"
+    why = f": {replay.first_difference}" if replay.first_difference else ""
+    return f"replayed {replay.made_at:%Y-%m-%d %H:%M} UTC{to}: {replay.verdict_code}{parity}{why}"[:100]
 
 
 def told(seen: Seen) -> str:
     """For a person, at most 100 columns."""
     from polytraders import figures as f
 
-    health, board = seen
+    health, board = seen.health, seen.board
     age = "never" if health.loop_age_ms is None else f.span(health.loop_age_ms * 1_000_000) + " ago"
     killed = f" ({', '.join(board.killed)})" if board.killed else ""
     lines = [f"{board.mode}  {health.kill}{killed}  loop {health.loop}, last heard {age}"]
@@ -146,7 +176,7 @@ def told(seen: Seen) -> str:
             f"input {loop.in_seq:,}  lag {loop.lag_ms:,} ms  books {books}  equity {equity} pUSD",
             f"orders {board.open_orders} open, {board.unknown_orders} unknown  head {loop.chain_head[:16]}",
         ]
-    lines.append("")
+    lines += [_replay_told(seen.replay), ""]
     for line in board.stages:
         counts = "  ".join(f"{count:,} {what}" for what, count in line.counts) or "nothing yet"
         lines.append(f"{line.stage.number:>2}  {line.stage.title[:42]:<42}  {counts}"[:100])

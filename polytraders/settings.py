@@ -188,6 +188,8 @@ STRATEGIES = env_list("POLYTRADERS_STRATEGIES", ("logit", "gbm_updown"), ENVIRON
 """Templates that a new log begins with: shipped names or files."""
 CHECKPOINT_INPUTS = env_number("POLYTRADERS_CHECKPOINT_INPUTS", 1_000_000, 1_000, 1_000_000_000, ENVIRON)
 """Inputs between two copies of the loop's state; fewer make a restart after a crash shorter."""
+LAKE = ENVIRON.get("POLYTRADERS_LAKE") or str(HOME / "lake")
+"""Where closed segments are copied to as Parquet: a folder, or an address like s3://bucket/folder."""
 if VENUE != "simulator" and SPEED != 1:
     raise ImproperlyConfigured("POLYTRADERS_SPEED is for the simulator: a real venue's time cannot be scaled")
 
@@ -318,6 +320,20 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "options": {"expires": 2 * PERIOD_S},
     },
     "settle": {"task": "apps.ledger.tasks.settle", "schedule": PERIOD_S, "options": {"expires": 2 * PERIOD_S}},
+    "check-health": {
+        "task": "apps.monitoring.tasks.check_health",
+        "schedule": 30.0,
+        "options": {"expires": 60},
+    },
+    # A segment is closed at the hour. What is packed can still be exported, only slower.
+    "export-lake": {"task": "apps.eventlog.tasks.export_lake", "schedule": crontab(minute=5)},
+    "pack-segments": {"task": "apps.eventlog.tasks.pack_segments", "schedule": crontab(minute=20)},
+    "keep-within": {"task": "apps.eventlog.tasks.keep_within", "schedule": crontab(hour=2, minute=41)},
+    "replay-log": {"task": "apps.replay.tasks.replay_log", "schedule": crontab(hour=3, minute=31)},
+    "check-projections": {
+        "task": "apps.monitoring.tasks.check_projections",
+        "schedule": crontab(hour=4, minute=11),
+    },
     "forget-expired": {"task": "polytraders.access.tasks.forget_expired", "schedule": crontab(hour=3, minute=17)},
 }
 

@@ -24,6 +24,8 @@ from polytraders.contracts.stretch import Control, Stretch
 ALL: Final = (registry, risk, oms, ledger, monitoring)
 TABLES: Final = tuple(table for projection in ALL for table in projection.TABLES)
 CONTROLS_AT_ONCE: Final = 10_000
+CONTROLS: Final = """
+SELECT "row", actor, key, payload FROM log_control WHERE shard = %s AND in_seq <= %s ORDER BY in_seq"""
 
 
 class Found(NamedTuple):
@@ -64,7 +66,8 @@ def apply(cursor: psycopg.Cursor[Any], stretch: Stretch, *, reached: Callable[[s
 def rebuild(dsn: str, shard: int, *, only_check: bool = False) -> list[Found]:
     """Make all projections of a shard from its log, in one transaction.
 
-    The head's row is locked meanwhile: a running loop waits with its next block, readers see the rows of before.
+    The head's row is locked meanwhile: a running loop waits with its next block, readers see the rows of before. A mere
+    check locks nothing: it looks at one snapshot, and the loop goes on.
 
     Args:
         dsn: Of the app role or the owner.
@@ -76,7 +79,10 @@ def rebuild(dsn: str, shard: int, *, only_check: bool = False) -> list[Found]:
     """
     with psycopg.connect(dsn, prepare_threshold=None) as writer, psycopg.connect(dsn) as reader:
         cursor = writer.cursor()
-        cursor.execute("SELECT seq FROM log_head WHERE shard = %s FOR UPDATE", (shard,))
+        if only_check:
+            writer.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        lock = sql.SQL("" if only_check else " FOR UPDATE")
+        cursor.execute(sql.SQL("SELECT seq FROM log_head WHERE shard = %s{}").format(lock), (shard,))
         head = cursor.fetchone()
         if head is None:
             raise LookupError(f"shard {shard} has no log")
@@ -97,17 +103,21 @@ def rebuild(dsn: str, shard: int, *, only_check: bool = False) -> list[Found]:
 
 
 def stretches(conn: psycopg.Connection[Any], shard: int, last_seq: int) -> Iterator[Stretch]:
-    """The log of a shard as stretches. No projection looks at controls and outputs together, so they come apart."""
+    """The log of a shard up to an input, as stretches.
+
+    No projection looks at controls and outputs together, so they come apart. What a running loop appends meanwhile
+    comes after `last_seq`.
+    """
     outs, details = np.zeros(0, OUT), np.zeros(0, DETAIL)
     told = 0
     with conn.cursor("controls") as cursor:
-        cursor.execute('SELECT "row", actor, key, payload FROM log_control WHERE shard = %s ORDER BY in_seq', (shard,))
+        cursor.execute(CONTROLS, (shard, last_seq))
         while found := cursor.fetchmany(CONTROLS_AT_ONCE):
             controls: list[Control] = [(bytes(row), actor, key, payload) for row, actor, key, payload in found]
             told += len(controls)
             yield Stretch(shard, last_seq, len(controls), controls, outs, details)
     yield Stretch(shard, last_seq, last_seq - told, (), outs, details)
-    for outs, details in reading.outputs(conn, shard):
+    for outs, details in reading.outputs(conn, shard, until=last_seq):
         yield Stretch(shard, last_seq, 0, (), outs, details)
 
 

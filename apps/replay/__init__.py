@@ -6,7 +6,8 @@ Feeds recorded inputs to the same loop, compares the outputs byte by byte and na
 forecasts (Brier) and fills (slippage).
 
 In:     recorded inputs and outputs
-Out:    ReplayReport
+Out:    ReplayReport; a row for each nightly one
 Codes:  GOV_REPLAY_*
-Never:  uses another loop than live trading; reads anything that was not known at the moment.
+Never:  uses another loop than live trading; reads anything that was not known at the moment;
+        changes a row of the log, or makes the loop wait.
 """

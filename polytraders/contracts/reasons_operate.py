@@ -110,7 +110,7 @@ REPLAY: Final[tuple[Reason, ...]] = (
         "Read the first differing packet and field; no promotion until it is explained."),
     row(1003, "GOV_REPLAY_ABORTED", WARN,
         "The replay ended before its last input.",
-        "Read the message; the report covers only what was read.", "replay jobs"),
+        "Read the message; the report covers only what was read."),
     row(1004, "GOV_REPLAY_OVERRIDE", WARN,
         "A person accepted a replay difference.",
         "Read the reason given with it.", "incidents"),

@@ -1,6 +1,5 @@
 """One child process that cannot outlive its parent, and the account that a server may run under."""
 
-import ctypes
 import functools
 import os
 import pwd
@@ -8,30 +7,18 @@ import shutil
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Final
 
-PR_SET_PDEATHSIG: Final = 1
+from polytraders.tied import tied_to
+
 UNPRIVILEGED_ID: Final = 1000
 """Who root appears to be inside a user namespace; outside of it files stay root's."""
 
 
 class SpawnError(RuntimeError):
     """A process that cannot be started the way it must be."""
-
-
-def _tied_to(parent: int, death: signal.Signals) -> Callable[[], None]:
-    # Looked up before the fork: between fork and exec a child must not load anything.
-    prctl = ctypes.CDLL(None, use_errno=True).prctl
-
-    def tie() -> None:
-        prctl(PR_SET_PDEATHSIG, int(death), 0, 0, 0)
-        # The parent may have died before the line above took hold.
-        if os.getppid() != parent:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    return tie
 
 
 def spawn(
@@ -73,7 +60,7 @@ def spawn(
         user=None if account is None else account.pw_uid,
         group=None if account is None else account.pw_gid,
         extra_groups=None if account is None else [],
-        preexec_fn=_tied_to(os.getpid(), death),  # noqa: PLW1509 - it calls one system call and nothing else
+        preexec_fn=tied_to(os.getpid(), death),  # noqa: PLW1509 - it calls one system call and nothing else
     )
 
 

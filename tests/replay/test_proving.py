@@ -101,7 +101,7 @@ def test_every_output_of_both_epochs_is_computed_again(kept: Stored) -> None:
     report = kept.replay()
     with psycopg.connect(kept.database.app_dsn) as conn:
         kinds = {row[0] for row in conn.execute("SELECT kind FROM log_control")}
-        outs = dict(conn.execute("SELECT kind, count(*) FROM log_output GROUP BY kind").fetchall())
+        outs: dict[int, int] = dict(conn.execute("SELECT kind, count(*) FROM log_output GROUP BY kind").fetchall())
     assert kinds >= {Kind.EPOCH, Kind.LIMIT, Kind.KILL, Kind.RELEASE, Kind.RESOLVED, Kind.CAPITAL, Kind.COMMAND}
     assert outs[s.APPROVAL] > 10 and outs[s.FILL] > 10 and outs[s.SETTLED] > 0, "a log in which nothing happened"
     assert (report.verdict_code, report.first_difference) == ("GOV_REPLAY_MATCH", None)

@@ -1,4 +1,4 @@
-"""The templates that are shipped, and the README's words about them."""
+"""The templates that are shipped, and the documentation's words about them."""
 
 import re
 import tomllib
@@ -53,8 +53,8 @@ def test_the_shipped_calibration_is_one_that_the_kernel_may_use() -> None:
 
 
 def test_the_readmes_strategy_is_a_template_that_is_shipped() -> None:
-    """The README shows the beginning of a template; what it shows must be in the file, with these values."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    """docs/replay.md shows the beginning of a template; what it shows must be in the file, with these values."""
+    readme = (ROOT / "docs/replay.md").read_text(encoding="utf-8")
     shown = [tomllib.loads(text) for text in re.findall(r"```toml\n(.*?)```", readme, re.DOTALL)]
     (strategy,) = [table for table in shown if "model" in table]
     template = tomllib.loads((STRATEGIES / f"{strategy['model']}.toml").read_text(encoding="utf-8"))
@@ -62,7 +62,7 @@ def test_the_readmes_strategy_is_a_template_that_is_shipped() -> None:
 
 
 def test_the_readmes_registry_can_be_read(tmp_path: Path) -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    readme = (ROOT / "docs/replay.md").read_text(encoding="utf-8")
     (text,) = [text for text in re.findall(r"```toml\n(.*?)```", readme, re.DOTALL) if "[[market]]" in text]
     (tmp_path / "registry.toml").write_text(text, encoding="utf-8")
     registry = config.load_registry(tmp_path / "registry.toml")
