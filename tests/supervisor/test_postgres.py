@@ -65,15 +65,20 @@ def test_what_was_committed_is_there_after_a_kill_and_the_address_is_the_same(se
     assert rows(server.app_url, "SELECT count(*) FROM kept") == [(0,)]
 
 
+def of(server: Postgres) -> list[int]:
+    """Processes of the server: all work in its data folder."""
+    return [number for number, line in marked("no such variable", server.data).items() if line.startswith("postgres: ")]
+
+
 def test_nothing_of_a_killed_server_is_left_after_the_sweep(server: Postgres) -> None:
-    children = [number for number, line in marked("nothing", server.data).items() if "postgres: " in line]
+    children = of(server)
     assert len(children) >= 3
     # One that cannot notice that its server has gone, as when it waits for a slow disk.
     os.kill(children[0], signal.SIGSTOP)
     server.kill()
-    assert children[0] in marked("nothing", server.data)
+    assert children[0] in of(server)
     server.sweep()
-    until(lambda: marked("nothing", server.data) == {}, "all of them are gone")
+    until(lambda: of(server) == [], "all of them are gone")
     server.start()
     assert rows(server.app_url, "SELECT 1") == [(1,)]
 
