@@ -103,7 +103,8 @@ class Plan:
     def _all(self) -> list[Service]:
         servers = []
         if self.postgres is not None:
-            servers.append(_server("postgres", self.postgres, signal.SIGINT, self.postgres.prepare))
+            server = _server("postgres", self.postgres, signal.SIGINT, self.postgres.prepare)
+            servers.append(replace(server, before_stop=self.postgres.write_out, after_kill=self.postgres.sweep))
         if self.valkey is not None:
             servers.append(_server("valkey", self.valkey, signal.SIGTERM, None))
         step, tied = signal.SIGTERM, signal.SIGKILL

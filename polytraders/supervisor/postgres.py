@@ -200,6 +200,22 @@ class Postgres:
         with psycopg.connect(self.url(SUPERUSER), autocommit=True) as connection:
             see_to_roles(connection, {role: kept_secret(self.folder, role) for role in (OWNER, APP)})
 
+    def write_out(self) -> None:
+        """Have it write what is in memory only, so that its end has little left to write. Any thread; never raises."""
+        try:
+            with psycopg.connect(self.url(SUPERUSER, "postgres"), autocommit=True, connect_timeout=2) as connection:
+                connection.execute("CHECKPOINT")
+        except psycopg.Error:
+            # It is ending, or has: then it does this itself.
+            return
+
+    def sweep(self) -> None:
+        """Kill processes that a killed server has left; each has a session of its own. The next start recovers."""
+        for entry in Path("/proc").glob("[0-9]*"):
+            if _runs(int(entry.name), self.data):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(entry.name), signal.SIGKILL)
+
     def stop(self) -> None:
         """End it in order: transactions in progress are rolled back, everything committed is on disk."""
         self._end(signal.SIGINT, STOP_S_MAX)

@@ -39,6 +39,10 @@ class Service:
     once: bool = False
     """A step: it has to end well, and is ready then."""
     stop: signal.Signals = signal.SIGTERM
+    before_stop: Callable[[], None] | None = None
+    """What makes its stop quicker, done in a thread while those who use it are still ending."""
+    after_kill: Callable[[], None] | None = None
+    """Ends what outlives its process when that had to be killed; in a thread."""
     grace_s: float = 3.0
     """Between `stop` and SIGKILL."""
     server: bool = False

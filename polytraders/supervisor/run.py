@@ -220,9 +220,15 @@ class Supervisor:
             await self._end(service, state, min(service.grace_s, max(deadline - since, 0.1)))
             took[service.name] = time.monotonic() - since
 
+        hurry = [
+            asyncio.create_task(asyncio.to_thread(service.before_stop))
+            for service in self._services
+            if service.before_stop is not None and self._states[service.name].is_there
+        ]
         for servers in (False, True):
             running = [(service, self._states[service.name]) for service in self._services if service.server is servers]
             await asyncio.gather(*(end(service, state) for service, state in running if state.is_there))
+        await asyncio.gather(*hurry, return_exceptions=True)
         if self._pumps:
             await asyncio.wait(self._pumps, timeout=0.2)
         for pump in self._pumps:
@@ -242,6 +248,8 @@ class Supervisor:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
         await waiting
+        if not done and service.after_kill is not None:
+            await asyncio.to_thread(service.after_kill)
 
     @staticmethod
     def _signal(state: _State, number: signal.Signals) -> None:

@@ -85,18 +85,23 @@ class Audit:
     """
 
     def __init__(self, home: Path) -> None:
-        told = json.loads((home / "run.json").read_text())["environ"]
-        ready = json.loads((home / "run" / "simulator.ready").read_text())
         self.home = home
-        self.dsn: str = told["DATABASE_URL"]
-        self.start_ns: int = ready["start_ms"] * MS
+        self.dsn = ""
+        self.start_ns = 0
         self.found: Counter[str] = Counter()
         self.wrong: list[str] = []
-        self.admin = httpx.Client(base_url=ready["admin"], timeout=10)
+        self.admin = httpx.Client(timeout=10)
         self._seen: set[tuple[int, int]] = set()
         self._read_to = 0
         self._moments: dict[int, int] = defaultdict(int)
         self._taken: Counter[tuple[int, int, int, int]] = Counter()
+
+    def reach(self) -> None:
+        """Find the servers where they are now: each start has other addresses."""
+        self.dsn = json.loads((self.home / "run.json").read_text())["environ"]["DATABASE_URL"]
+        ready = json.loads((self.home / "run" / "simulator.ready").read_text())
+        self.start_ns = ready["start_ms"] * MS
+        self.admin.base_url = ready["admin"]
 
     def close(self) -> None:
         self.admin.close()
@@ -106,6 +111,7 @@ class Audit:
 
     def books(self) -> Books:
         """Everything that money is made of, in one snapshot."""
+        self.reach()
         with psycopg.connect(self.dsn) as conn:
             conn.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
             seq = conn.execute("SELECT seq FROM log_head WHERE shard = %s", (SHARD,)).fetchone()
@@ -182,7 +188,8 @@ class Audit:
             else:
                 if size > quantity:
                     self.wrong.append(f"{market.slug}: {size} shares went and {quantity} were held")
-                share = cost * size / quantity if quantity else Fraction(0)
+                # A part of what is held takes its part of the cost with it, in whole micros; the last of it the rest.
+                share = Fraction(cost * size // quantity) if size < quantity else cost
                 realised += proceeds - share
                 held[pair] = quantity - size, cost - share
         return Money(cash, fees, realised, sum((cost for _, cost in held.values()), Fraction(0)))

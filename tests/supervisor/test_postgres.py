@@ -65,6 +65,37 @@ def test_what_was_committed_is_there_after_a_kill_and_the_address_is_the_same(se
     assert rows(server.app_url, "SELECT count(*) FROM kept") == [(0,)]
 
 
+def of(server: Postgres) -> list[int]:
+    """Processes of the server: all work in its data folder."""
+    return [number for number, line in marked("no such variable", server.data).items() if line.startswith("postgres: ")]
+
+
+def test_nothing_of_a_killed_server_is_left_after_the_sweep(server: Postgres) -> None:
+    children = of(server)
+    assert len(children) >= 3
+    # One that cannot notice that its server has gone, as when it waits for a slow disk.
+    os.kill(children[0], signal.SIGSTOP)
+    server.kill()
+    assert children[0] in of(server)
+    server.sweep()
+    until(lambda: of(server) == [], "all of them are gone")
+    server.start()
+    assert rows(server.app_url, "SELECT 1") == [(1,)]
+
+
+def test_writing_out_makes_a_checkpoint_and_does_not_mind_a_server_that_is_gone(server: Postgres) -> None:
+    def place() -> object:
+        return rows(server.url(SUPERUSER), "SELECT redo_lsn FROM pg_control_checkpoint()")[0][0]
+
+    before = place()
+    with psycopg.connect(server.owner_url) as connection:
+        connection.execute("CREATE TABLE dirty AS SELECT generate_series(1, 1000) AS a")
+    server.write_out()
+    assert place() != before
+    server.kill()
+    server.write_out()
+
+
 def test_a_lock_file_of_a_time_before_a_reboot_is_no_hindrance(server: Postgres) -> None:
     server.kill()
     # Its number belongs to somebody else by now: this test.

@@ -1,6 +1,7 @@
 """The markets of the simulated exchange: what each is about, its rules, its life."""
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Final
 
@@ -168,7 +169,8 @@ class Listings:
     def window(self, minutes: int, start_ns: int, listed_ns: int) -> Market:
         """A bitcoin up/down market of 5 or 15 minutes."""
         name = f"btc-updown-{minutes}m-{start_ns // NANO}"
-        title = f"Bitcoin Up or Down - {minutes} minutes from {start_ns // NANO}"
+        start = datetime.fromtimestamp(start_ns // NANO, UTC)
+        title = f"Bitcoin Up or Down - {start:%B %-d, %H:%M}-{start + timedelta(minutes=minutes):%H:%M} UTC"
         event = self.event(
             name, title, ("Up or Down", "Crypto", "Recurring"), listed_ns, start_ns + minutes * 60 * NANO
         )
