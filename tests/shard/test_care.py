@@ -1,0 +1,77 @@
+"""Books that have gone quiet are compared with the venue's own: one that differs is asked for anew."""
+
+import asyncio
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from polytraders.contracts.inputs import NANO, YES
+from polytraders.shard.care import Care, book_of
+from polytraders.venues.polymarket.catalogue import Witness
+from tests.shard.rig import Rig, frames
+
+QUIET_NS = 6 * NANO
+
+
+class FakeFeed:
+    """Remembers which tokens' books were asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def want(self, tokens: list[str]) -> None:
+        raise AssertionError("nothing is to be subscribed here")
+
+    def resubscribe(self, tokens: list[str]) -> None:
+        self.asked += tokens
+
+    def connection_of(self, token: str) -> int | None:
+        return 0
+
+
+async def one_look(care: Care, answers: list[object]) -> None:
+    """Let the care ask once, and stop it before it asks again."""
+
+    async def ask(token: str) -> object:
+        if not answers:
+            raise asyncio.CancelledError
+        return answers.pop()
+
+    with pytest.raises(asyncio.CancelledError):
+        await care.witness(ask, pause_s=0.0)
+
+
+@pytest.mark.parametrize("change", ["none", "a size", "a level too few", "a level too many"])
+def test_a_quiet_book_that_differs_from_the_venue_s_is_asked_for_anew(
+    app_dsn: str, tmp_path: Path, change: str
+) -> None:
+    with Rig(app_dsn, tmp_path) as rig:
+        rig.list_markets()
+        rig.play(frames(600))
+        state = rig.loop.state
+        state.portfolio["now"][0] += QUIET_NS
+        arrived: list[object] = []
+        feed = FakeFeed()
+        fake: Any = SimpleNamespace(state=state, arrive=arrived.append)
+        care = Care(fake, rig.parts.directory, feed)
+        index = care._quiet()
+        assert index is not None
+        care._next = index
+        levels = [(side, price, size) for (side, price), size in book_of(state, index).items()]
+        assert len(levels) > 4
+        side, price, size = levels[-1]
+        told = {
+            "none": levels,
+            "a size": [*levels[:-1], (side, price, size + 1_000_000)],
+            "a level too few": levels[:-1],
+            "a level too many": [*levels, (side, 1 if side == 0 else 9_999, size)],
+        }[change]
+        tokens = rig.parts.directory.listings[index].tokens
+        witness = Witness("", tokens[YES], tuple(told), 100, "", None, 0, b"")
+        asyncio.run(one_look(care, [witness]))
+        if change == "none":
+            assert len(arrived) == 1 and not feed.asked
+        else:
+            assert not arrived and feed.asked == list(tokens)
