@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 PEERS := .peers/.ready
 
-.PHONY: setup run test check bench bench-peers format mutants
+.PHONY: setup run test check bench bench-peers format mutants faults soak
 
 setup: $(READY)
 	@:
@@ -48,6 +48,16 @@ bench: setup
 
 bench-peers: setup $(PEERS)
 	@$(BIN)/python -m benchmarks.peers.run
+
+# Every crash point and the database server killed, five seeds each, then every fault of the exchange. About a quarter of
+# an hour; stopped with Ctrl-C it goes on from there the next time. FAULTS="--again" begins anew.
+faults: setup
+	@$(BIN)/python -m tests.faults.campaign $(FAULTS)
+	@FAULTS_SLOW=1 $(BIN)/pytest tests/faults/test_feed.py -s
+
+# Half an hour at ten times the usual rate. SOAK="--minutes 2 --step-s 5" for a short one.
+soak: setup
+	@$(BIN)/python -m tests.faults.soak $(SOAK)
 
 mutants: setup
 	@$(BIN)/python -m tests.mutants

@@ -89,17 +89,28 @@ class Care:
             self._feed.resubscribe(broken)
 
     async def witness(self, ask: Callable[[str], Awaitable[object]], pause_s: float = WITNESS_S) -> None:
-        """Until cancelled: compare books that have gone quiet with the venue's own, one after the other."""
+        """Until cancelled: compare books that have gone quiet with the venue's own, one after the other.
+
+        One that agrees may be believed for longer. One that does not has missed something that no best price has shown:
+        a whole book is asked for on the feed, which alone may change ours.
+        """
         while True:
             index = self._quiet()
             if index is not None:
                 before = self._events(index)
                 told = await ask(self._directory.listings[index].tokens[YES])
                 # A book that moved meanwhile says nothing about either.
-                if isinstance(told, Witness) and before == self._events(index) and self.agrees(index, told):
-                    row: Row = (Kind.WITNESS, 0, 0, index, 0, 0, 0, 0)
-                    self._loop.arrive(lambda intake, now, row=row: intake.rows([row], now, "loop"))  # type: ignore[misc]
+                if isinstance(told, Witness) and before == self._events(index):
+                    self._compared(index, told)
             await asyncio.sleep(pause_s)
+
+    def _compared(self, index: int, told: Witness) -> None:
+        if not self.agrees(index, told):
+            log.warning("market %d: the venue's own book is another than ours; a whole book is asked for", index)
+            self._feed.resubscribe(list(self._directory.listings[index].tokens))
+            return
+        row: Row = (Kind.WITNESS, 0, 0, index, 0, 0, 0, 0)
+        self._loop.arrive(lambda intake, now: intake.rows([row], now, "loop"))
 
     def _events(self, index: int) -> int:
         return int(self._loop.state.markets["events"][index])

@@ -11,6 +11,7 @@ import shutil
 import sys
 import tempfile
 import time
+import traceback
 from pathlib import Path
 
 from polytraders.kernel.jit import build_hash
@@ -107,6 +108,7 @@ def main() -> int:
         try:
             complete = not left or one_seed(seed, left, finished, until_s, Keep(done))
         except AssertionError as error:
+            traceback.print_exc()
             print(f"FAILED with seed {seed} behind {finished}: {error}", flush=True)
             return FAILED
         cases += len(finished)

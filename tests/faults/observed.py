@@ -62,7 +62,7 @@ def stands(dsn: str, check: str, markets: list[int]) -> bool:
 def broken_books(dsn: str, markets: list[int]) -> list[int]:
     """Those of the markets whose book does not count now."""
     with psycopg.connect(dsn, autocommit=True) as conn:
-        last = dict(conn.execute(LAST_BOOKS, (SHARD, s.BOOK, 2**62)).fetchall())
+        last: dict[int, int] = dict(conn.execute(LAST_BOOKS, (SHARD, s.BOOK, 2**62)).fetchall())
     return [market for market in markets if last.get(market, 1)]
 
 

@@ -90,6 +90,9 @@ class Log:
         before = max(self._seen, default=0)
         now = self.see()
         assert now.seq >= before, f"input {before} was committed, the log ends at {now.seq}"
+        if not now.seq:
+            # It died before its first commit: there is nothing, and the next one begins a new log.
+            return now
         with psycopg.connect(self.dsn, autocommit=True) as conn:
             self._fold(conn, now)
             self._outputs_are_once(conn)

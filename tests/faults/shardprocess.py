@@ -19,7 +19,9 @@ from tests.sessions import strategies
 from tests.supervisor.processes import until
 
 READY_S_MAX = 10.0
-"""What a restart may take, from the start of the process on."""
+"""What a restart may take, from the start of the process on, without the time in which others had the processor."""
+WAIT_S_MAX = 60.0
+"""What it may take all the same: beyond this a machine is no place to test on."""
 SHARD = 0
 
 
@@ -73,8 +75,8 @@ class LoopProcess:
     def said(self) -> str:
         return self._said.read_text(errors="replace")
 
-    def wait_ready(self, within_s: float = READY_S_MAX, *, or_dead: bool = False) -> float:
-        """Seconds from the start to being ready."""
+    def wait_ready(self, *, or_dead: bool = False) -> float:
+        """Seconds from the start to being ready, READY_S_MAX at most."""
 
         def holds() -> bool:
             if self.code is not None and not self.is_ready:
@@ -82,8 +84,18 @@ class LoopProcess:
                 return True
             return self.is_ready
 
-        until(holds, "the loop is ready", within_s, self.said)
-        return time.monotonic() - self._began
+        until(holds, "the loop is ready", WAIT_S_MAX, self.said)
+        passed_s = time.monotonic() - self._began
+        own_s = passed_s - self._queued_s()
+        assert own_s <= READY_S_MAX, f"ready after {own_s:.1f} s ({passed_s:.1f} s on the wall): {self.said()}"
+        return own_s
+
+    def _queued_s(self) -> float:
+        """How long its main thread could have run and others did."""
+        try:
+            return int(Path(f"/proc/{self.pid}/schedstat").read_text().split()[1]) / 1e9
+        except (OSError, IndexError):
+            return 0.0
 
     def wait_end(self, within_s: float) -> int:
         """The exit code, negative for a signal."""

@@ -127,7 +127,7 @@ def run(
     try:
         loop = LoopProcess(dsn, home, exchange)
         try:
-            loop.wait_ready(30.0)
+            loop.wait_ready()
             began = time.monotonic()
             before, tell_at = (began, head(dsn).seq), began
             told(HEADER)

@@ -1,71 +1,78 @@
-"""Books looked after from outside: ours read level for level, and agreement only when it is whole."""
+"""Books that have gone quiet are compared with the venue's own: one that differs is asked for anew."""
 
+import asyncio
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from polytraders.contracts.inputs import ASK, BID, YES
+from polytraders.contracts.inputs import NANO, YES
 from polytraders.shard.care import Care, book_of
 from polytraders.venues.polymarket.catalogue import Witness
-from polytraders.venues.simulator import capture
-from tests.shard.rig import SEED, Rig, frames, listings
+from tests.shard.rig import Rig, frames
 
-FRAMES = 400
+QUIET_NS = 6 * NANO
 
 
-class Feed:
-    """A feed that remembers what was asked of it."""
+class FakeFeed:
+    """Remembers which tokens' books were asked for."""
 
     def __init__(self) -> None:
-        self.again: list[str] = []
+        self.asked: list[str] = []
         self.room = 1_000
 
-    def want(self, tokens: list[str]) -> None: ...
+    def want(self, tokens: list[str]) -> None:
+        raise AssertionError("nothing is to be subscribed here")
 
     def resubscribe(self, tokens: list[str]) -> None:
-        self.again += tokens
+        self.asked += tokens
 
     def connection_of(self, token: str) -> int | None:
         return 0
 
 
-def truth() -> list[dict[tuple[int, int], int]]:
-    """The capture's own books after its last frame, by market index, YES terms."""
-    made = capture.frames(seed=SEED, count=FRAMES)
-    for _ in made:
-        pass
-    books = made.truth
-    return [
-        {(side, price): size for side, levels in ((BID, bids), (ASK, asks)) for price, size in levels.items()}
-        for bids, asks in (books[listing.condition_id] for listing in listings())
-    ]
+async def one_look(care: Care, answers: list[object]) -> None:
+    """Let the care ask once, and stop it before it asks again."""
+
+    async def ask(token: str) -> object:
+        if not answers:
+            raise asyncio.CancelledError
+        return answers.pop()
+
+    with pytest.raises(asyncio.CancelledError):
+        await care.witness(ask, pause_s=0.0)
 
 
-@pytest.fixture
-def played(app_dsn: str, tmp_path: Path) -> Rig:
+@pytest.mark.parametrize("change", ["none", "a size", "a level too few", "a level too many"])
+def test_a_quiet_book_that_differs_from_the_venue_s_is_asked_for_anew(
+    app_dsn: str, tmp_path: Path, change: str
+) -> None:
     with Rig(app_dsn, tmp_path) as rig:
         rig.list_markets()
-        rig.play(frames(FRAMES))
-        return rig
-
-
-def test_our_book_is_the_venues_and_one_level_more_or_less_is_no_agreement(played: Rig) -> None:
-    care = Care(played.loop, played.parts.directory, Feed())
-    agreed = 0
-    for index, book in enumerate(truth()):
-        ours = book_of(played.loop.state, index)
-        if ours != book:
-            # Match-then-rest: the venue has not told yet what is gone.
-            continue
-        agreed += 1
-        levels = [(side, price, size) for (side, price), size in book.items()]
-
-        def witness(told: list[tuple[int, int, int]], index: int = index) -> Witness:
-            listing = listings()[index]
-            return Witness(listing.condition_id, listing.tokens[YES], tuple(told), 100, "", None, 0, b"")
-
-        assert care.agrees(index, witness(levels))
-        assert not care.agrees(index, witness(levels[:-1]))
-        side, price, size = levels[0]
-        assert not care.agrees(index, witness([(side, price, size + 1), *levels[1:]]))
-    assert agreed >= 3
+        rig.play(frames(600))
+        state = rig.loop.state
+        state.portfolio["now"][0] += QUIET_NS
+        arrived: list[object] = []
+        feed = FakeFeed()
+        fake: Any = SimpleNamespace(state=state, arrive=arrived.append)
+        care = Care(fake, rig.parts.directory, feed)
+        index = care._quiet()
+        assert index is not None
+        care._next = index
+        levels = [(side, price, size) for (side, price), size in book_of(state, index).items()]
+        assert len(levels) > 4
+        side, price, size = levels[-1]
+        told = {
+            "none": levels,
+            "a size": [*levels[:-1], (side, price, size + 1_000_000)],
+            "a level too few": levels[:-1],
+            "a level too many": [*levels, (side, 1 if side == 0 else 9_999, size)],
+        }[change]
+        tokens = rig.parts.directory.listings[index].tokens
+        witness = Witness("", tokens[YES], tuple(told), 100, "", None, 0, b"")
+        asyncio.run(one_look(care, [witness]))
+        if change == "none":
+            assert len(arrived) == 1 and not feed.asked
+        else:
+            assert not arrived and feed.asked == list(tokens)
