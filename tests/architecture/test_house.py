@@ -54,7 +54,7 @@ def test_every_direct_dependency_is_locked_and_explained() -> None:
 
 def test_every_command_of_the_readme_exists_and_sets_itself_up() -> None:
     commands = set(re.findall(r"make ([a-z-]+)", README))
-    assert {"run", "test", "setup", "check", "bench", "bench-peers", "format", "mutants"} == commands
+    assert {"run", "test", "setup", "check", "bench", "bench-peers", "format", "mutants", "faults", "soak"} == commands
     for command in commands - {"setup"}:
         assert re.search(rf"^{command}: setup\b", MAKEFILE, re.MULTILINE), command
     assert re.search(r"^setup: \$\(READY\)$", MAKEFILE, re.MULTILINE)
@@ -95,8 +95,9 @@ def test_execution_says_first_that_it_never_sends() -> None:
     assert "never sends an order" in first
 
 
-def test_the_examples_of_the_readme_are_toml() -> None:
-    examples = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+def test_the_examples_of_files_are_toml() -> None:
+    page = (ROOT / "docs/replay.md").read_text(encoding="utf-8")
+    examples = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
     assert len(examples) == 2
     market = tomllib.loads(examples[0])["market"][0]
     assert {"id", "tokens", "min_size", "fee", "taker_delay_ms", "neg_risk", "close_time", "cluster"} == set(market)

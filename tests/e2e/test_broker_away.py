@@ -46,6 +46,11 @@ def test_trading_goes_on_without_valkey_and_the_page_recovers(
     until(lambda: platform.counts().approvals > before.approvals, "approvals rise", 30)
     until(lambda: platform.said().count("valkey ready") > ready, "Valkey is ready again", 20)
     seen = number(page)
-    until(lambda: (page.wait_for_timeout(50), number(page) > seen)[1], "the page goes on", 20)
+
+    def moved() -> bool:
+        page.wait_for_timeout(50)
+        return number(page) > seen
+
+    until(moved, "the page goes on", 20)
     assert platform.epochs() == epochs, "the loop process was not started again"
     context.close()

@@ -22,6 +22,13 @@ from tests.eventlog import made
 from tests.servers import Database, Outside, copied
 
 
+def flip(path: Path, place: int) -> None:
+    """One bit of a file turned round."""
+    data = bytearray(path.read_bytes())
+    data[place] ^= 1
+    path.write_bytes(data)
+
+
 class Log(NamedTuple):
     """A log that somebody is about to change, as only somebody with the machine in their hands can."""
 
@@ -36,9 +43,7 @@ class Log(NamedTuple):
         return prove(self.connection, self.home, deep)
 
     def flip(self, path: Path, place: int) -> None:
-        data = bytearray(path.read_bytes())
-        data[place] ^= 1
-        path.write_bytes(data)
+        flip(path, place)
 
     def rows(self, name: str = "000001-000001.rows") -> Path:
         return canonical_folder(self.home, 0) / name
@@ -275,7 +280,7 @@ def test_the_command_says_it_in_words_and_by_its_exit_code(
     made.log(database.app_dsn, home, 40, (20,))  # too short for an approval, so nothing had to be booked
     assert main(["verify", "--deep"]) == 0
     assert "whole" in capsys.readouterr().out
-    Log(database, home).flip(canonical_folder(home, 0) / "000001-000001.rows", 20 * 80 + 3)
+    flip(canonical_folder(home, 0) / "000001-000001.rows", 20 * 80 + 3)
     assert main(["verify"]) == 4
     assert "GOV_CHAIN_BROKEN: segment 000001-000001.rows, shard 0, input 21" in capsys.readouterr().out
     assert main(["verify", "--json"]) == 4
