@@ -12,6 +12,7 @@ from channels.layers import get_channel_layer
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
+from polytraders.contracts.reasons import reason
 from polytraders.shard.worker import LoopWorker
 from polytraders.wiring import Shard, setup_from
 
@@ -43,7 +44,7 @@ class Command(BaseCommand):
             if code is None:
                 raise
             self.stderr.write(f"loop: {code}: {error}")
-            sys.exit(DAMAGED if code.startswith("EXEC_LEDGER_") else ENDS.get(code, FAILED))
+            sys.exit(DAMAGED if reason(code).owner == "ledger" else ENDS.get(code, FAILED))
         _leave()
 
 
