@@ -12,7 +12,7 @@ from channels.layers import get_channel_layer
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from polytraders.contracts.reasons import reason
+from polytraders.contracts.reasons import PATTERN, reason
 from polytraders.shard.worker import LoopWorker
 from polytraders.wiring import Shard, setup_from
 
@@ -71,4 +71,4 @@ def code_of(error: BaseException) -> str | None:
         # What the database refuses, or the journal cannot be true: nothing of that block was committed.
         return "EXEC_LEDGER_REFUSED"
     code = getattr(error, "code", None)
-    return code if isinstance(code, str) else None
+    return code if isinstance(code, str) and PATTERN.match(code) else None
