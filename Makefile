@@ -21,7 +21,7 @@ $(PEERS): .ci/setup requirements-uv.lock benchmarks/peers/requirements-peers.loc
 	@touch $@
 
 run: setup
-	@$(BIN)/polytraders up --without loop --without simulator
+	@$(BIN)/polytraders up
 
 # The browser's event loop and the other tests' do not share a process, so each have one; both run whatever the other says.
 define tests

@@ -44,7 +44,7 @@ MICRO: Final = Fraction(1)
 class Market(NamedTuple):
     """What the registry's table says."""
 
-    index: int
+    number: int
     condition: str
     slug: str
     payout: int | None

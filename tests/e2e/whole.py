@@ -82,7 +82,7 @@ class Platform(Installation):
         """What is committed now."""
         with psycopg.connect(self.told()["DATABASE_URL"]) as conn:
             head = conn.execute("SELECT seq FROM log_head WHERE shard = 0").fetchone()
-            kinds = dict(conn.execute("SELECT kind, count(*) FROM log_output GROUP BY kind").fetchall())
+            kinds: dict[int, int] = dict(conn.execute("SELECT kind, count(*) FROM log_output GROUP BY kind").fetchall())
         found = (kinds.get(kind, 0) for kind in (PACKET, APPROVAL, FILL, SETTLED))
         return Counts(time.monotonic(), head[0] if head else 0, *found)
 
