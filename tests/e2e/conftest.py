@@ -10,8 +10,8 @@ from playwright.sync_api import Browser
 
 from tests.e2e.audit import Audit
 from tests.e2e.browser import FLAGS, chromium
-from tests.e2e.platform import Counts, Platform
 from tests.e2e.visit import Visit, first_visit
+from tests.e2e.whole import Counts, Platform
 from tests.supervisor.processes import until
 
 

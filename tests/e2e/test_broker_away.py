@@ -4,14 +4,20 @@ import os
 import signal
 import time
 
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 
-from tests.e2e.platform import Platform
 from tests.e2e.test_page import number
 from tests.e2e.visit import Visit
+from tests.e2e.whole import Platform
 from tests.supervisor.processes import until
 
 AWAY_S = 30.0
+
+
+def later(page: Page) -> int:
+    """The input that the page shows in a moment."""
+    page.wait_for_timeout(50)
+    return number(page)
 
 
 def test_trading_goes_on_without_valkey_and_the_page_recovers(
@@ -46,11 +52,15 @@ def test_trading_goes_on_without_valkey_and_the_page_recovers(
     until(lambda: platform.counts().approvals > before.approvals, "approvals rise", 30)
     until(lambda: platform.said().count("valkey ready") > ready, "Valkey is ready again", 20)
     seen = number(page)
+<<<<<<< HEAD
 
     def moved() -> bool:
         page.wait_for_timeout(50)
         return number(page) > seen
 
     until(moved, "the page goes on", 20)
+=======
+    until(lambda: later(page) > seen, "the page goes on", 20)
+>>>>>>> acceptance
     assert platform.epochs() == epochs, "the loop process was not started again"
     context.close()

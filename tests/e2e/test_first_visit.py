@@ -2,8 +2,8 @@
 
 from playwright.sync_api import Page, expect
 
-from tests.e2e.platform import Platform
 from tests.e2e.visit import PASSWORD, Visit, listening
+from tests.e2e.whole import Platform
 
 
 def test_the_first_person_comes_in_by_the_link_which_works_once(platform: Platform, visit: Visit) -> None:

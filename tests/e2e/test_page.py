@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.platform import Platform
 from tests.e2e.visit import Visit, listening
+from tests.e2e.whole import Platform
 from tests.supervisor.processes import until
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -4,7 +4,7 @@ import json
 import time
 
 from tests.e2e.audit import MICRO, Audit
-from tests.e2e.platform import Counts, Platform
+from tests.e2e.whole import Counts, Platform
 from tests.supervisor.processes import until
 
 MINUTE_S = 60.0

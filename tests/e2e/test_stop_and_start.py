@@ -4,7 +4,7 @@ import json
 
 from polytraders.contracts.inputs import NANO
 from tests.e2e.audit import MICRO, Audit
-from tests.e2e.platform import Platform
+from tests.e2e.whole import Platform
 from tests.supervisor.processes import until
 
 AWAY_S = 1_800
