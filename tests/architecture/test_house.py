@@ -16,6 +16,7 @@ from polytraders.contracts.reasons import OWNERS
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+REPLAY = (ROOT / "docs/replay.md").read_text(encoding="utf-8")
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 LOCKS = sorted([*ROOT.glob("requirements*.lock"), *ROOT.glob("benchmarks/peers/*.lock")])
 STAGES = list(enumerate(OWNERS[1:], 1))
@@ -95,8 +96,8 @@ def test_execution_says_first_that_it_never_sends() -> None:
     assert "never sends an order" in first
 
 
-def test_the_examples_of_the_readme_are_toml() -> None:
-    examples = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+def test_the_examples_of_files_are_toml() -> None:
+    examples = re.findall(r"```toml\n(.*?)```", REPLAY, re.DOTALL)
     assert len(examples) == 2
     market = tomllib.loads(examples[0])["market"][0]
     assert {"id", "tokens", "min_size", "fee", "taker_delay_ms", "neg_risk", "close_time", "cluster"} == set(market)
