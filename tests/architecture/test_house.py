@@ -16,6 +16,7 @@ from polytraders.contracts.reasons import OWNERS
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+REPLAY = (ROOT / "docs/replay.md").read_text(encoding="utf-8")
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 LOCKS = sorted([*ROOT.glob("requirements*.lock"), *ROOT.glob("benchmarks/peers/*.lock")])
 STAGES = list(enumerate(OWNERS[1:], 1))
@@ -96,8 +97,7 @@ def test_execution_says_first_that_it_never_sends() -> None:
 
 
 def test_the_examples_of_files_are_toml() -> None:
-    page = (ROOT / "docs/replay.md").read_text(encoding="utf-8")
-    examples = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    examples = re.findall(r"```toml\n(.*?)```", REPLAY, re.DOTALL)
     assert len(examples) == 2
     market = tomllib.loads(examples[0])["market"][0]
     assert {"id", "tokens", "min_size", "fee", "taker_delay_ms", "neg_risk", "close_time", "cluster"} == set(market)

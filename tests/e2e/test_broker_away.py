@@ -52,15 +52,6 @@ def test_trading_goes_on_without_valkey_and_the_page_recovers(
     until(lambda: platform.counts().approvals > before.approvals, "approvals rise", 30)
     until(lambda: platform.said().count("valkey ready") > ready, "Valkey is ready again", 20)
     seen = number(page)
-<<<<<<< HEAD
-
-    def moved() -> bool:
-        page.wait_for_timeout(50)
-        return number(page) > seen
-
-    until(moved, "the page goes on", 20)
-=======
     until(lambda: later(page) > seen, "the page goes on", 20)
->>>>>>> acceptance
     assert platform.epochs() == epochs, "the loop process was not started again"
     context.close()

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apps.replay.core.compare import BATCH, Difference, Outputs, code_of, first_difference
+from apps.replay.core.compare import BATCH, Difference, Outputs, code_of, equal_rows, first_difference
 from polytraders.contracts.checks import BITS, CHECKS
 from polytraders.contracts.reasons import reason
 from polytraders.contracts.state import DETAIL, FEATURES, NONE, OUT
@@ -112,3 +112,14 @@ def test_the_first_of_several_changes_is_the_one_named(data: Any) -> None:
     assert found is not None
     assert found.in_seq == (min(places) + 1) * 10
     assert first_difference(replayed, recorded) == found._replace(recorded=found.replayed, replayed=found.recorded)
+
+
+def test_equal_rows_counts_what_both_have_alike_whatever_else_is_missing_or_changed() -> None:
+    recorded = run(10)
+    assert equal_rows(recorded, copy(recorded)) == 10
+    replayed = copy(recorded)
+    replayed.out["price"][2] += 1
+    replayed.detail["p_hat"][0] = 0.5
+    shorter = Outputs(np.delete(replayed.out, 5), replayed.detail)
+    assert equal_rows(recorded, shorter) == equal_rows(shorter, recorded) == 7
+    assert equal_rows(recorded, run(0)) == 0

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -97,3 +98,19 @@ def test_where_nothing_runs_it_says_how_to_start(verb: list[str], tmp_path: Path
     assert "GOV_DB_UNAVAILABLE" in done.stderr
     assert "make run" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_status_tells_the_last_replay() -> None:
+    from apps.replay.models import ReplayRecord
+
+    found = ReplayRecord(
+        shard=0, verdict_code="GOV_REPLAY_REGRESSION", to_seq=1_234, parity=0.75, seconds=1.0,
+        first_difference="input 7, output 0: price was 1 and is 2", made_at=datetime(2026, 5, 4, 3, 31, tzinfo=UTC),
+    )  # fmt: skip
+    told = asking._replay_told(found)
+    assert told.startswith(
+        "replayed 2026-05-04 03:31 UTC to input 1,234: GOV_REPLAY_REGRESSION, parity 0.750000: input 7"
+    )
+    assert "not been replayed" in asking._replay_told(None)
+    as_json = asking._replay_as_json(found)
+    assert as_json is not None and as_json["parity"] == 0.75
