@@ -30,7 +30,7 @@ def server(tmp_path: Path) -> Iterator[Postgres]:
 
 def rows(url: str, query: str) -> list[tuple[object, ...]]:
     with psycopg.connect(url) as connection:
-        return connection.execute(query).fetchall()  # type: ignore[arg-type]
+        return connection.execute(query).fetchall()
 
 
 def test_the_server_is_closed_to_whoever_has_no_password(server: Postgres) -> None:
