@@ -86,7 +86,7 @@ CASES: dict[str, Case] = {
     "a match then a rest": Case(fault("match_then_rest", market="?", levels=3)),
     "a tick changed": Case(fault("tick_change", market="?", tick="0.001", told=True)),
     "silence of all, with PONGs": Case(
-        fault("silence", duration_ms=30_000), "packet", "RISK_STALE_BOOK", "book_stale", 3.0
+        fault("silence", duration_ms=60_000), "packet", "RISK_STALE_BOOK", "book_stale", 6.0
     ),
     # While books can be asked for over HTTP, one that has moved in silence is asked for anew and is not stale.
     "silence of one market": Case(
@@ -96,14 +96,16 @@ CASES: dict[str, Case] = {
         "book_stale",
         12.0,
     ),
-    "frames dropped": Case(fault("drop", count=100), "book", "INTEL_BEST_MISMATCH"),
+    "frames dropped": Case(fault("drop", count=600), "book", "INTEL_BEST_MISMATCH"),
     "frames swapped": Case(fault("swap", count=100), "book", "INTEL_BEST_MISMATCH"),
     "a crossed book": Case(fault("crossed", market="?"), "packet", "INTEL_BOOK_CROSSED", "book_crossed"),
     "a tick changed and not told": Case(
         fault("tick_change", market="?", tick="0.001", told=False), "refused", "INTEL_PRICE_OFF_GRID"
     ),
     "delay": Case(fault("delay", duration_ms=20_000, ms=5_000), "book", "INTEL_BEST_MISMATCH", lasts_s=2.5),
-    "a long delay": Case(fault("delay", duration_ms=40_000, ms=30_000), "packet", "RISK_STALE_BOOK", "book_stale", 7.0),
+    "a long delay": Case(
+        fault("delay", duration_ms=40_000, ms=30_000), "book", "INTEL_BEST_MISMATCH", "book_stale", 7.0
+    ),
     "disconnected": Case(fault("disconnect"), "gap", "INTEL_FEED_CLOSED"),
     "flapping": Case(
         fault("flapping", times=3, up_ms=3_000, down_ms=3_000), "gap", "INTEL_FEED_CLOSED", "book_stale", 2.0
