@@ -48,11 +48,11 @@ class Crash(NamedTuple):
 class Line:
     """A shard's log, its exchange, and the loop processes that came and went."""
 
-    def __init__(self, dsn: str, home: Path, *, seed: int) -> None:
+    def __init__(self, dsn: str, home: Path, *, seed: int, rate: float = RATE) -> None:
         self.dsn = dsn
         self.home = home
         self.rng = random.Random(seed)
-        self.exchange = Exchange(home, seed=seed % 1_000 + 1, speed=SPEED, rate=RATE)
+        self.exchange = Exchange(home, seed=seed % 1_000 + 1, speed=SPEED, rate=rate)
         self.log = Log(dsn, home)
         self._loop: LoopProcess | None = None
 
@@ -95,7 +95,7 @@ class Line:
         began = time.monotonic()
         loop = self.start()
         ready_s = loop.wait_ready()
-        until(lambda: self.log.see().seq > before, "the log goes on", 5.0, loop.said)
+        until(lambda: self.log.see().seq > before, "the log goes on", 20.0, loop.said)
         return ready_s, time.monotonic() - began
 
     def end(self) -> None:

@@ -14,6 +14,9 @@ from polytraders.contracts.inputs import INPUT, Kind
 from polytraders.contracts.reasons import by_number
 
 SHARD = 0
+MARKET_CONNECTION = 0
+"""The connection that carries all markets here; the reference feed has another."""
+MARKETS_MAX = 2_048
 VERDICTS = s.PACKET, s.APPROVAL
 OUTS = """
 SELECT in_seq, kind, market, strategy, first, votes FROM log_output
@@ -36,6 +39,8 @@ def said(dsn: str, after: int, market: int | None = None) -> Said:
     with psycopg.connect(dsn, autocommit=True) as conn:
         for (raw,) in conn.execute(CONTROLS, (SHARD, [int(Kind.REFUSED), int(Kind.GAP)], after)):
             row = np.frombuffer(raw, INPUT)[0]
+            if row["b"] != MARKET_CONNECTION and row["market"] < 0:
+                continue
             if market in (None, int(row["market"])) or row["market"] < 0:
                 found["refused" if row["kind"] == Kind.REFUSED else "gap", code_of(int(row["a"]))] += 1
         for _, kind, where, _, first, votes in conn.execute(OUTS, (SHARD, after)):
@@ -98,4 +103,4 @@ def _input(row: np.void, bad: set[int]) -> None:
         bad.discard(market)
     elif row["kind"] in (Kind.REFUSED, Kind.GAP):
         # Everything is on connection 0 here, so what names no market concerns all of them.
-        bad.update([market] if market >= 0 else range(s.NONE + 1, 2_048) if int(row["b"]) == 0 else [])
+        bad.update([market] if market >= 0 else range(MARKETS_MAX) if row["b"] == MARKET_CONNECTION else [])
