@@ -185,7 +185,7 @@ EVENTLOG: Final[tuple[Reason, ...]] = (
         "Free space; cancels still go out."),
     row(306, "GOV_CLOCK_SKEW", HARD_REJECT,
         "This machine's clock and the venue's differ too much.",
-        "Correct the clock; no new order is made meanwhile.", "the live feed"),
+        "Correct the clock; no new order is made meanwhile."),
     row(307, "GOV_SHARD_TAKEN", HARD_REJECT,
         "Another process is already the writer of this log.",
         "Nothing was started; stop the other one first if it should not run."),
