@@ -1,8 +1,7 @@
 """Every fault that the simulated exchange knows, during a run of the loop: its code, no approval on a book that does
 not count, and recovery without a person.
 
-One loop lives through all of them, as it would have to. FAULTS_SLOW=1 adds the one that needs most of a minute,
-and every kind of spoilt frame.
+One loop lives through all of them, as it would have to. FAULTS_SLOW=1 tries every kind of spoilt frame.
 """
 
 import json
@@ -118,9 +117,6 @@ CASES: dict[str, Case] = {
         for how, code in CORRUPT.items()
     },
 }
-SLOW = {"silence until the connection is given up": Case(
-    fault("silence", duration_ms=500_000), "gap", "INTEL_FEED_SILENT", "book_stale", 50.0
-)}  # fmt: skip
 CORRUPT_TRIED = 3
 """Kinds of spoilt frames that a usual run tries; the door has tests of its own for all of them."""
 
@@ -128,7 +124,7 @@ CORRUPT_TRIED = 3
 def cases() -> dict[str, Case]:
     """Those of this run."""
     if os.environ.get("FAULTS_SLOW"):
-        return CASES | SLOW
+        return CASES
     tried = {f"corrupt, {how}" for how in random.Random(SEED).sample(sorted(CORRUPT), CORRUPT_TRIED)}
     return {name: case for name, case in CASES.items() if not name.startswith("corrupt") or name in tried}
 
