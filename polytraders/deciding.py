@@ -21,6 +21,10 @@ from polytraders.strategies.proposal import Proposal
 MINUTE_NS = 60 * NANO
 WAIT = 1 << c.RANK
 """The votes of a trade that only waits for the ranking."""
+WAITING, RANKED, SCORING = 0, 1, 2
+"""Why a pair is judged apart from its market's row, see `judge_apart`."""
+FAILED = -1e18
+"""Score of a candidate that a check rejects by now."""
 
 
 class Here(NamedTuple):
@@ -234,10 +238,10 @@ def conclude(
 
 
 @kernel
-def judge(state: State, h: Here, strategy: int, ranking: bool, out: Array, details: Array) -> None:
-    """Stages 5 to 9 for one strategy in one market."""
-    trade, p = consider(state, h, strategy, ranking)
-    counted = gate.decide(h.mk.votes | vote(None, state, h, strategy, trade), trade.action)
+def note(
+    state: State, h: Here, strategy: int, trade: Trade, p: Proposal, counted: int, out: Array, details: Array
+) -> None:
+    """One more evaluation: the verdict that stands once more, or a new one."""
     pair = state.pairs[h.market, strategy]
     h.pf.evaluations += 1
     if counted == pair.votes and counted != 0 and trade.action == pair.action and trade.outcome == pair.outcome:
@@ -246,3 +250,35 @@ def judge(state: State, h: Here, strategy: int, ranking: bool, out: Array, detai
             await_rank(state, h, strategy)
     else:
         conclude(state, h, strategy, trade, p, counted, out, details)
+
+
+@kernel
+def judge(state: State, h: Here, strategy: int, out: Array, details: Array) -> None:
+    """Stages 5 to 9 for one strategy in one market."""
+    trade, p = consider(state, h, strategy, False)
+    counted = gate.decide(h.mk.votes | vote(None, state, h, strategy, trade), trade.action)
+    note(state, h, strategy, trade, p, counted, out, details)
+
+
+@cold
+def judge_apart(state: State, market: int, strategy: int, purpose: int, out: Array, details: Array) -> float:
+    """`judge` apart from the market's own row, in code of its own; the market's votes and features are up to date.
+
+    Args:
+        state: The state.
+        market: Which market.
+        strategy: Which strategy.
+        purpose: WAITING: as any other evaluation. RANKED: its turn in the ranking has come. SCORING: only to know.
+        out: OUT rows.
+        details: DETAIL rows.
+
+    Returns:
+        For SCORING, adjusted edge times confidence, or FAILED when a check rejects; else 0.
+    """
+    h = here(state, market)
+    trade, p = consider(state, h, strategy, purpose != WAITING)
+    counted = gate.decide(h.mk.votes | vote(None, state, h, strategy, trade), trade.action)
+    if purpose == SCORING:
+        return trade.edge * (1.0 - (p.upper - p.lower)) if counted == 0 else FAILED
+    note(state, h, strategy, trade, p, counted, out, details)
+    return 0.0

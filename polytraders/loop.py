@@ -10,19 +10,19 @@ watch it from outside.
 
 from apps.ingest.core import intake
 from apps.ledger.core import positions
-from apps.risk.core import checks, gate
+from apps.risk.core import checks
 from apps.signals.core import features, windows
 from polytraders import controlling, deciding, emit, receiving, trading
 from polytraders.contracts import checks as c
 from polytraders.contracts.inputs import Flag, Kind
 from polytraders.contracts.state import BOOK_OK, NO_ORDER, NONE, Array, Record, State
+from polytraders.deciding import Here
 from polytraders.kernel.block import open_rows, open_state
 from polytraders.kernel.jit import cold, entry, kernel
 
 MS_NS = 1_000_000
 FOREVER = 1 << 62
 WORD = 0
-FAILED = -1e18
 
 PULL = (
     1 << c.KILL_GLOBAL | 1 << c.KILL_VENUE | 1 << c.KILL_CLUSTER | 1 << c.KILL_MARKET | 1 << c.MARKET_HALT
@@ -35,38 +35,47 @@ PULL = (
 
 
 @kernel
-def evaluate(state: State, market: int, out: Array, details: Array) -> None:
-    """4 signals, then every strategy's decision on a market."""
-    h = deciding.here(state, market)
+def renew(state: State, h: Here, out: Array) -> None:
+    """4 signals: the market's own votes and features now, and once a minute its counts."""
     mk = h.mk
     votes = deciding.vote_market(None, state, h)
     if votes != mk.votes:
         mk.votes = votes
-        trading.due(state, market, h.now)
+        trading.due(state, h.market, h.now)
     if mk.orders > 0 and votes & PULL:
-        trading.pull_market(state, market)
+        trading.pull_market(state, h.market)
     if h.readable:
-        features.write(mk, state.levels[market], state.features[market], h.now)
+        features.write(mk, state.levels[h.market], state.features[h.market], h.now)
     else:
-        features.blank(mk, state.features[market])
+        features.blank(mk, state.features[h.market])
     if h.now >= mk.minute_ts:
         mk.minute_ts = h.now + deciding.MINUTE_NS
-        emit.minute(h.pf, out, state.pairs[market], market)
+        emit.minute(h.pf, out, state.pairs[h.market], h.market)
+
+
+@kernel
+def evaluate(state: State, market: int, out: Array, details: Array) -> None:
+    """4 signals, then every strategy's decision on a market."""
+    h = deciding.here(state, market)
+    renew(state, h, out)
     for strategy in range(len(state.strategies)):
-        deciding.judge(state, h, strategy, False, out, details)
-    mk.visited_ts = h.now
+        deciding.judge(state, h, strategy, out, details)
+    h.mk.visited_ts = h.now
 
 
 @cold
 def visit(state: State, market: int, out: Array, details: Array) -> None:
-    """A look at a market without a row of its own: a deadline has passed, or its book is lost."""
+    """`evaluate` without a row of the market's own: a deadline has passed, or its book is lost."""
     mk = state.markets[market]
     now = state.portfolio[0].now
     if now >= mk.second:
         windows.roll(mk, state.ring[market], now)
     if mk.orders > 0 and now >= mk.order_ts:
         trading.advance(state, out, market)
-    evaluate(state, market, out, details)
+    renew(state, deciding.here(state, market), out)
+    for strategy in range(len(state.strategies)):
+        deciding.judge_apart(state, market, strategy, deciding.WAITING, out, details)
+    mk.visited_ts = now
 
 
 @cold
@@ -161,9 +170,9 @@ def visit_due(state: State, out: Array, details: Array) -> None:
     state.portfolio[0].deadline = soonest
 
 
-@kernel
+@cold
 def look(state: State, market: int) -> None:
-    """The market now, with its windows and features up to date."""
+    """The market now, with its windows, features and own votes up to date."""
     mk = state.markets[market]
     now = state.portfolio[0].now
     if now >= mk.second:
@@ -172,25 +181,7 @@ def look(state: State, market: int) -> None:
         features.write(mk, state.levels[market], state.features[market], now)
     else:
         features.blank(mk, state.features[market])
-
-
-@cold
-def judge_one(state: State, market: int, strategy: int, ranking: bool, out: Array, details: Array) -> None:
-    """One strategy's decision in one market, apart from the market's own row."""
-    h = deciding.here(state, market)
-    deciding.judge(state, h, strategy, ranking, out, details)
-
-
-@cold
-def score(state: State, market: int, strategy: int) -> float:
-    """Adjusted edge times confidence of a candidate, or FAILED when a check rejects it by now."""
-    look(state, market)
-    h = deciding.here(state, market)
-    mk = h.mk
-    mk.votes = deciding.vote_market(None, state, h)
-    trade, p = deciding.consider(state, h, strategy, True)
-    votes = mk.votes | deciding.vote(None, state, h, strategy, trade)
-    return trade.edge * (1.0 - (p.upper - p.lower)) if gate.decide(votes, trade.action) == 0 else FAILED
+    mk.votes = deciding.vote_market(None, state, deciding.here(state, market))
 
 
 @kernel
@@ -207,7 +198,11 @@ def rank(state: State, out: Array, details: Array) -> None:
         pair = state.pairs[which // strategies, which % strategies]
         pair.candidate = 0
         if pair.votes == deciding.WAIT:
-            state.ranked[count, 0] = score(state, which // strategies, which % strategies)
+            market = which // strategies
+            look(state, market)
+            state.ranked[count, 0] = deciding.judge_apart(
+                state, market, which % strategies, deciding.SCORING, out, details
+            )
             state.ranked[count, 1] = which
             count += 1
     pf.candidates = 0
@@ -218,10 +213,10 @@ def rank(state: State, out: Array, details: Array) -> None:
             if ahead > 0.0 or (ahead == 0.0 and state.ranked[row, 1] < state.ranked[best, 1]):
                 best = row
         which = int(state.ranked[best, 1])
-        passes = state.ranked[best, 0] > FAILED
+        purpose = deciding.RANKED if state.ranked[best, 0] > deciding.FAILED else deciding.WAITING
         # Those that no longer pass come last, for their new verdict only; those done come after all.
-        state.ranked[best, 0] = 2 * FAILED
-        judge_one(state, which // strategies, which % strategies, passes, out, details)
+        state.ranked[best, 0] = 2 * deciding.FAILED
+        deciding.judge_apart(state, which // strategies, which % strategies, purpose, out, details)
 
 
 @cold

@@ -4,18 +4,23 @@ Left to itself, numba turns every function into machine code, also those that ar
 and optimises each of them once more inside every caller. Here functions are linked as they were written, and what
 Python calls is optimised and turned into machine code once, together with all that it needs.
 
-This reaches into numba at four places, which `tests/kernel/test_merging.py` holds: the library that a compiler writes
-into, `_numba_type_`, the model of a type, and the steps of `JITCodeLibrary.finalize`.
+This reaches into numba at six places, which `tests/kernel/test_merging.py` holds: the library that a compiler writes
+into, its passes, what its flags compare, `_numba_type_`, the model of a type, and the steps of
+`JITCodeLibrary.finalize`.
 """
 
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import update_wrapper
-from typing import Any
+from typing import Any, Final
 
 from llvmlite import binding
 from numba import njit, types
+from numba.core import typed_passes, untyped_passes
 from numba.core.codegen import JITCodeLibrary
-from numba.core.compiler import Compiler
+from numba.core.compiler import CompilerBase, Flags
+from numba.core.compiler_machinery import PassManager
 from numba.core.datamodel import models, register_default
 
 _njit: Any = njit
@@ -43,8 +48,12 @@ class Library(JITCodeLibrary):
 
     def get_pointer_to_function(self, name: str) -> int:
         """Address of a function, 0 for one that is not here."""
-        here = any(function.name == name and not function.is_declaration for function in self._final_module.functions)
-        return int(super().get_pointer_to_function(name)) if here or self._finalized else 0
+        if not self._finalized:
+            try:
+                self._final_module.get_function(name)
+            except NameError:
+                return 0
+        return int(super().get_pointer_to_function(name))
 
     def finalize(self) -> None:
         """Link everything that is called, directly or not; optimise; make machine code."""
@@ -78,15 +87,77 @@ class Library(JITCodeLibrary):
         module.data_layout = self._codegen._data_layout
 
 
-class Linked(Compiler):
-    """Numba's compiler, writing into a `Library`."""
+class Said(Flags):
+    """Flags compared by what was said: numba compares all 40 options of a function, at each operator that it types."""
 
-    def __init__(self, typingctx: Any, targetctx: Any, library: Any, *rest: Any) -> None:
+    def __eq__(self, other: object) -> bool:
+        """Whether the same was said."""
+        return self._values == other._values if isinstance(other, Said) else super().__eq__(other)
+
+    def __hash__(self) -> int:
+        """Few flags differ, and those of numba hash alike too."""
+        return len(self._values)
+
+
+PASSES: Final = (
+    untyped_passes.TranslateByteCode,
+    untyped_passes.FixupArgs,
+    untyped_passes.IRProcessing,
+    untyped_passes.RewriteSemanticConstants,
+    untyped_passes.GenericRewrites,
+    untyped_passes.InlineInlinables,
+    untyped_passes.ReconstructSSA,
+    untyped_passes.DeadBranchPrune,
+    typed_passes.NopythonTypeInference,
+    typed_passes.PreLowerStripPhis,
+    typed_passes.IRLegalization,
+    typed_passes.AnnotateTypes,
+    typed_passes.NativeLowering,
+    typed_passes.NoPythonBackend,
+)
+"""Numba's passes that a kernel needs: none for closures, `with`, `raise`, loops over tuples or array expressions."""
+
+
+class Linked(CompilerBase):
+    """Numba's compiler with fewer passes, writing into a `Library`."""
+
+    def __init__(
+        self, typingctx: Any, targetctx: Any, library: Any, args: Any, return_type: Any, flags: Any, local_types: Any
+    ) -> None:
         """As numba calls it; `library` is None where it leaves the choice to us."""
         if library is None:
             library = Library(targetctx.codegen(), "kernel")
             library.enable_object_caching()
-        super().__init__(typingctx, targetctx, library, *rest)
+        super().__init__(typingctx, targetctx, library, args, return_type, Said(flags), local_types)
+
+    def define_pipelines(self) -> list[PassManager]:
+        """What is done with a function, in order."""
+        manager = PassManager("kernel")
+        for step in PASSES:
+            manager.add_pass(step, step.__name__)
+        manager.finalize()
+        return [manager]
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """No search for cycles meanwhile: a tenth of the time, though the compiler keeps nearly all that it makes."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+class Whole(Linked):
+    """The compiler of what Python calls; all that it calls is compiled in between."""
+
+    def compile_extra(self, func: Any) -> Any:
+        """As numba calls it."""
+        with uncollected():
+            return super().compile_extra(func)
 
 
 NARROW: Any = (types.int8, types.int16, types.int32, types.uint8, types.uint16, types.uint32)
@@ -114,7 +185,7 @@ register_default(Merged)(models.OpaqueModel)
 
 def whole(function: Callable[..., Any], options: dict[str, Any]) -> Any:
     """What Python calls again and again: compiled with all that it needs, kept on disk."""
-    return _njit(pipeline_class=Linked, cache=True, no_cfunc_wrapper=True, **options)(function)
+    return _njit(pipeline_class=Whole, cache=True, no_cfunc_wrapper=True, **options)(function)
 
 
 class Kernel:

@@ -1,17 +1,20 @@
 """The loop is compiled as one piece: one library is made, functions are compiled once, and the block is one address."""
 
+import gc
 import math
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
+from numba.core.compiler import Flags
 
 from polytraders import loop
 from polytraders.contracts import state as s
 from polytraders.contracts.inputs import INPUT
 from polytraders.kernel.block import ARRAYS, new_block, open_rows, open_state, views
 from polytraders.kernel.jit import JIT_OFF, cold, entry, kernel
+from polytraders.kernel.merging import Said, uncollected
 
 pytestmark = pytest.mark.skipif(JIT_OFF, reason="nothing is compiled")
 
@@ -66,6 +69,27 @@ def test_functions_call_each_other_and_python_calls_each_of_them() -> None:
 def test_a_function_is_compiled_once_for_constants_and_narrow_integers() -> None:
     asked(1)
     assert len(twice._linked.overloads) == len(thrice._linked.overloads) == 1  # type: ignore[attr-defined]
+
+
+def test_flags_are_equal_when_the_same_was_said() -> None:
+    plain: Any = Flags()
+    other: Any = Flags()
+    other.forceinline = True
+    assert Said(plain) == Said(plain).copy() and hash(Said(plain)) == hash(Said(plain).copy())
+    assert Said(plain) != Said(other) and Said(other) == Said(other).copy()
+    assert Said(other) == other and Said(other) != plain
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_compiling_leaves_the_search_for_cycles_as_it_was(wanted: bool) -> None:
+    was = gc.isenabled()
+    try:
+        (gc.enable if wanted else gc.disable)()
+        with uncollected():
+            assert not gc.isenabled()
+        assert gc.isenabled() is wanted
+    finally:
+        (gc.enable if was else gc.disable)()
 
 
 def test_what_is_merged_has_no_machine_code_of_its_own() -> None:
