@@ -53,7 +53,7 @@ def test_a_deep_folder_does_not_make_the_sockets_path_too_long(tmp_path: Path) -
 
 
 async def test_a_hint_arrives_after_a_silence_longer_than_the_clients_time_out(valkey_server: Valkey) -> None:
-    from channels_redis.pubsub import RedisPubSubChannelLayer  # type: ignore[import-untyped]
+    from channels_redis.pubsub import RedisPubSubChannelLayer
 
     described = channel_layer(valkey_server.url)
     layer = RedisPubSubChannelLayer(**described["CONFIG"])
