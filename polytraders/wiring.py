@@ -240,6 +240,8 @@ def _market_event(loop: ShardLoop, event: FeedEvent) -> None:
     elif isinstance(event, Lost):
         log.warning("connection %d: %s %s", event.connection, event.why, event.detail)
         loop.arrive(lambda intake, now: intake.lost(event.connection, event.recv_ts, event.why))
+    else:
+        loop.arrive(lambda intake, now: intake.opened(event.connection))
 
 
 def _reference_event(loop: ShardLoop, event: FeedEvent) -> None:

@@ -69,7 +69,7 @@ class Intake:
         self.directory = directory
         self._desk = desk
         self._quarantine = quarantine
-        self._late_until = 0
+        self._late: set[int] = set()
         self._told: dict[int, tuple[str, str, bytes | None]] = {}
         self.raws: list[Received] = []
         self._inbox_ids: list[int] = []
@@ -96,6 +96,8 @@ class Intake:
             self._put_aside(decoded.code, number_of_frame, raw.raw)
         for rows, identity in self.directory.first_sights():
             self.rows(rows, raw.recv_ts, FEED, payload=identity)
+        if self._is_late(raw, decoded.rows):
+            return
         # The frame's own TICKs come first: they are nobody's control rows.
         self._sequencer.advance(raw.recv_ts, proc_ts)
         first = self._sequencer.in_seq + 1
@@ -105,17 +107,25 @@ class Intake:
                 self._told[first + offset] = FEED, "", None
                 if row[0] == Kind.RESOLVED and not self.directory.note_resolved(row[3], row[5]):
                     self._put_aside(CONFLICT, number_of_frame, raw.raw)
-        self._judge_lag(raw, decoded.rows)
 
-    def _judge_lag(self, raw: Received, rows: Sequence[tuple[int, ...]]) -> None:
-        """A connection that tells of what was long ago tells nothing of now; whole books carry old times by right."""
-        if not rows or rows[-1][0] not in (Kind.LEVEL, Kind.TRADE):
-            return
-        lag_ns = raw.recv_ts - rows[-1][8]
-        if lag_ns > LAG_S_MAX * self._sequencer.rate_ppm * 1_000 and raw.recv_ts >= self._late_until:
-            self._late_until = raw.recv_ts + lag_ns
-            log.warning("connection %d is %d ms late", raw.connection, lag_ns // 1_000_000)
-            self.lost(raw.connection, raw.recv_ts, "INTEL_FEED_LAG")
+    def _is_late(self, raw: Received, rows: Sequence[tuple[int, ...]]) -> bool:
+        """Whether the connection tells of what was long ago, which tells nothing of now.
+
+        Its market data is kept as bytes and not believed until news comes in time again; its books are lost meanwhile.
+        Whole books carry old times by right, so changes and trades are what is judged.
+        """
+        if any(row[0] not in MARKET_DATA for row in rows):
+            return False
+        if rows and rows[-1][0] in (Kind.LEVEL, Kind.TRADE):
+            lag_ns = raw.recv_ts - rows[-1][8]
+            was_late = raw.connection in self._late
+            if lag_ns <= LAG_S_MAX * self._sequencer.rate_ppm * 1_000:
+                self._late.discard(raw.connection)
+            elif not was_late:
+                self._late.add(raw.connection)
+                log.warning("connection %d is %d ms late", raw.connection, lag_ns // 1_000_000)
+                self.lost(raw.connection, raw.recv_ts, "INTEL_FEED_LAG")
+        return raw.connection in self._late
 
     def _put_aside(self, code: str, number_of_frame: int, raw: bytes) -> None:
         try:
@@ -147,6 +157,10 @@ class Intake:
 
     def _keep(self, raw: Received) -> None:
         self.raws.append(raw if len(raw.raw) <= FRAME_MAX else raw._replace(raw=raw.raw[:KEPT_OF_LARGE]))
+
+    def opened(self, connection: int) -> None:
+        """A connection has been opened anew: nothing is held against it."""
+        self._late.discard(connection)
 
     def lost(self, connection: int, at: int, why: str) -> None:
         """A connection has been lost, and why: what it told is no longer current."""

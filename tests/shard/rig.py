@@ -56,17 +56,30 @@ def frames(count: int, seed: int = SEED) -> list[tuple[int, bytes]]:
 class Rig(AbstractContextManager["Rig"]):
     """One run of a shard over a database."""
 
-    def __init__(self, dsn: str, home: Path, *, start: int | None = None, checkpoint_inputs: int = INPUTS) -> None:
-        """Open the shard, which may have a log already."""
+    def __init__(
+        self,
+        dsn: str,
+        home: Path,
+        *,
+        start: int | None = None,
+        checkpoint_inputs: int = INPUTS,
+        turned: bool = False,
+    ) -> None:
+        """Open the shard, which may have a log already; `turned` names its strategies in the other order."""
         self.dsn = dsn
         self.home = home
         folder = home / "strategies"
         folder.mkdir(parents=True, exist_ok=True)
-        self.basis = Basis(dsn, home, 0, "simulator", 1, strategies(folder), checkpoint_inputs=checkpoint_inputs)
+        templates = strategies(folder)[:: -1 if turned else 1]
+        self.basis = Basis(dsn, home, 0, "simulator", 1, templates, checkpoint_inputs=checkpoint_inputs)
         self.writer = Writer.open(dsn, 0, home, reached=reach)
         clock = Clock(frames(1)[0][0] if start is None else start)
-        with psycopg.connect(dsn, autocommit=True) as conn:
-            self.parts: Parts = open_parts(self.basis, self.writer, conn, clock)
+        try:
+            with psycopg.connect(dsn, autocommit=True) as conn:
+                self.parts: Parts = open_parts(self.basis, self.writer, conn, clock)
+        except BaseException:
+            self.writer.close()
+            raise
         self.done: list[int] = []
         self.handed: set[int] = set()
         self.loop = shard_loop(self.parts, clock, committed=self.done.extend)
