@@ -115,7 +115,11 @@ CHANGES: Final[tuple[tuple[str, tuple[str, ...], tuple[tuple[str, str, str], ...
         DECIDING,
         (EACH,),
         (
-            ("the market's votes are not heard", "gate.decide(h.mk.votes | ", "gate.decide(0 | "),
+            (
+                "the market's votes are not heard",
+                "consider(state, h, strategy, False)\n    counted = gate.decide(h.mk.votes | ",
+                "consider(state, h, strategy, False)\n    counted = gate.decide(0 | ",
+            ),
             (
                 "half the displayed size is all of it",
                 "sizing.liquidity_cap(filled, h.lim.liquidity_take_ppm_max)",
@@ -155,9 +159,7 @@ CHANGES: Final[tuple[tuple[str, tuple[str, ...], tuple[tuple[str, str, str], ...
         LOOP,
         (RANKING,),
         (
-            ("candidates are not judged again", " if gate.decide(votes, trade.action) == 0 else FAILED", ""),
             ("the first candidate is served first", "if ahead > 0.0 or", "if ahead > 1e18 or"),
-            ("confidence does not count", "trade.edge * (1.0 - (p.upper - p.lower))", "trade.edge * 1.0"),
             ("nobody is ranked", "    if pf.candidates > 0:\n        rank(", "    if False:\n        rank("),
         ),
     ),
@@ -167,7 +169,16 @@ CHANGES: Final[tuple[tuple[str, tuple[str, ...], tuple[tuple[str, str, str], ...
             EACH,
             RANKING,
         ),
-        (("nobody waits", "0 if ranking or strat.immediate != 0 else 1", "0"),),
+        (
+            ("nobody waits", "0 if ranking or strat.immediate != 0 else 1", "0"),
+            ("candidates are not judged again", " if counted == 0 else FAILED", ""),
+            ("confidence does not count", "trade.edge * (1.0 - (p.upper - p.lower))", "trade.edge * 1.0"),
+            (
+                "apart, the market's votes are not heard",
+                "strategy, purpose != WAITING)\n    counted = gate.decide(h.mk.votes | ",
+                "strategy, purpose != WAITING)\n    counted = gate.decide(0 | ",
+            ),
+        ),
     ),
     (CONTROLLING, (KILLS,), (("a kill leaves orders where they are", "if killed != 0:", "if False:"),)),
     (CONTROLLING, (FLATTEN,), (("flattening leaves orders where they are", "if e.a != 0:", "if False:"),)),
