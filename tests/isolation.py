@@ -9,8 +9,8 @@ NEVER = (
     "PGSERVICE", "PORT",
 )  # fmt: skip
 """Names that a run would take servers from."""
-KEPT = ("POLYTRADERS_TEST_DATABASE_URL", "POLYTRADERS_CACHE")
-"""Meant for tests, or about how the loop is compiled."""
+KEPT = ("POLYTRADERS_TEST_DATABASE_URL", "POLYTRADERS_CACHE", "POLYTRADERS_DATA")
+"""Meant for tests, or about how the loop is compiled, or where recordings lie."""
 
 
 def isolate(environ: os._Environ[str]) -> None:

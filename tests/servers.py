@@ -162,4 +162,6 @@ def point_django_at(dsn: str, alias: str) -> None:
     from polytraders.settings import database
 
     described: dict[str, Any] = database("DATABASE_URL", dsn)
+    # One that an earlier test has left open would go on with the database of before.
+    connections[alias].close()
     connections[alias].settings_dict.update(described)
