@@ -23,7 +23,9 @@ LOOK_S: Final = 0.5
 WITNESS_S: Final = 0.25
 """At most four books a second are asked for over HTTP, well within what the venue allows."""
 QUIET_NS: Final = 5 * NANO
-"""A market that has been silent for so long is worth a witness; the loop believes one for 15 s."""
+"""A market that has been silent for so long needs a witness; the loop believes one for 15 s."""
+QUIET_TURNS: Final = 3
+"""So many quiet books are asked for, then one of all: a lost change that moved no best price shows nowhere else."""
 
 
 class Feed(Protocol):
@@ -52,6 +54,8 @@ class Care:
         self._directory = directory
         self._feed = feed
         self._next = 0
+        self._turn = 0
+        self._looked: dict[int, int] = {}
 
     async def subscribe(self) -> None:
         """Until cancelled: subscribe what the registry tells, and tell the loop which connection carries it."""
@@ -89,13 +93,13 @@ class Care:
             self._feed.resubscribe(broken)
 
     async def witness(self, ask: Callable[[str], Awaitable[object]], pause_s: float = WITNESS_S) -> None:
-        """Until cancelled: compare books that have gone quiet with the venue's own, one after the other.
+        """Until cancelled: compare books with the venue's own, those that have gone quiet first, but every one in turn.
 
         One that agrees may be believed for longer. One that does not has missed something that no best price has shown:
         a whole book is asked for on the feed, which alone may change ours.
         """
         while True:
-            index = self._quiet()
+            index = self._chosen()
             if index is not None:
                 before = self._events(index)
                 told = await ask(self._directory.listings[index].tokens[YES])
@@ -115,21 +119,30 @@ class Care:
     def _events(self, index: int) -> int:
         return int(self._loop.state.markets["events"][index])
 
-    def _quiet(self) -> int | None:
-        """The next market in turn that has been silent and has no fresh witness."""
+    def _chosen(self) -> int | None:
+        """The next market to compare.
+
+        Of those that need a witness the next in turn; after `QUIET_TURNS` of them, or when there are none, the one of
+        all that was looked at the longest ago: one that moves all the time would else be asked for all the time.
+        """
         state = self._loop.state
         now = int(state.portfolio["now"][0])
         count = len(self._directory.names.markets)
         markets = state.markets[:count]
-        newest = np.maximum(markets["row_ts"], markets["witness_ts"])
-        quiet = (
-            (markets["state"] == s.BOOK_OK) & (newest < now - QUIET_NS) & (markets["status"] < MarketStatus.RESOLVING)
-        )
-        found = [index for index in np.flatnonzero(quiet).tolist() if index in self._directory.listings]
+        live = (markets["state"] == s.BOOK_OK) & (markets["status"] < MarketStatus.RESOLVING)
+        found = [index for index in np.flatnonzero(live).tolist() if index in self._directory.listings]
         if not found:
             return None
-        chosen = next((index for index in found if index >= self._next), found[0])
-        self._next = chosen + 1
+        newest = np.maximum(markets["row_ts"], markets["witness_ts"])
+        quiet = [index for index in found if newest[index] < now - QUIET_NS]
+        self._turn += 1
+        if quiet and self._turn % (QUIET_TURNS + 1):
+            chosen = next((index for index in quiet if index >= self._next), quiet[0])
+            self._next = chosen + 1
+            return chosen
+        self._looked = {index: self._looked.get(index, 0) for index in found}
+        chosen = min(found, key=lambda index: max(self._looked[index], int(markets["witness_ts"][index])))
+        self._looked[chosen] = now
         return chosen
 
     def agrees(self, index: int, told: Witness) -> bool:

@@ -1,4 +1,4 @@
-"""Books that have gone quiet are compared with the venue's own: one that differs is asked for anew."""
+"""Books are compared with the venue's own, quiet ones first: one that differs is asked for anew."""
 
 import asyncio
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from polytraders.contracts import state as s
 from polytraders.contracts.inputs import NANO, YES
 from polytraders.shard.care import Care, book_of
 from polytraders.venues.polymarket.catalogue import Witness
@@ -44,22 +45,23 @@ async def one_look(care: Care, answers: list[object]) -> None:
         await care.witness(ask, pause_s=0.0)
 
 
+@pytest.mark.parametrize("quiet_ns", [QUIET_NS, 0], ids=["quiet", "busy"])
 @pytest.mark.parametrize("change", ["none", "a size", "a level too few", "a level too many"])
-def test_a_quiet_book_that_differs_from_the_venue_s_is_asked_for_anew(
-    app_dsn: str, tmp_path: Path, change: str
+def test_a_book_that_differs_from_the_venue_s_is_asked_for_anew(
+    app_dsn: str, tmp_path: Path, change: str, quiet_ns: int
 ) -> None:
     with Rig(app_dsn, tmp_path) as rig:
         rig.list_markets()
         rig.play(frames(600))
         state = rig.loop.state
-        state.portfolio["now"][0] += QUIET_NS
+        state.portfolio["now"][0] += quiet_ns
         arrived: list[object] = []
         feed = FakeFeed()
         fake: Any = SimpleNamespace(state=state, arrive=arrived.append)
         care = Care(fake, rig.parts.directory, feed)
-        index = care._quiet()
+        index = care._chosen()
         assert index is not None
-        care._next = index
+        care._next, care._turn, care._looked = index, 0, {}
         levels = [(side, price, size) for (side, price), size in book_of(state, index).items()]
         assert len(levels) > 4
         side, price, size = levels[-1]
@@ -76,3 +78,22 @@ def test_a_quiet_book_that_differs_from_the_venue_s_is_asked_for_anew(
             assert len(arrived) == 1 and not feed.asked
         else:
             assert not arrived and feed.asked == list(tokens)
+
+
+def test_every_book_has_its_turn_however_many_are_quiet(app_dsn: str, tmp_path: Path) -> None:
+    with Rig(app_dsn, tmp_path) as rig:
+        rig.list_markets()
+        rig.play(frames(600))
+        state = rig.loop.state
+        listed = [index for index in rig.parts.directory.listings if state.markets["state"][index] == s.BOOK_OK]
+        busy = listed[-1]
+        assert len(listed) > 2
+        care = Care(SimpleNamespace(state=state), rig.parts.directory, FakeFeed())  # type: ignore[arg-type]
+        chosen = []
+        for _ in range(8 * len(listed)):
+            # One market moves all the time, the others never, and none is ever found to agree.
+            state.portfolio["now"][0] += QUIET_NS
+            state.markets["row_ts"][busy] = state.portfolio["now"][0]
+            chosen.append(care._chosen())
+        assert set(chosen) == set(listed)
+        assert 1 <= chosen.count(busy) <= 4, "the one that moves takes no more than its turns"
