@@ -239,6 +239,8 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "polytraders.access.permissions.permissions",
+                "polytraders.console.frame.navigation",
             ],
         },
     },

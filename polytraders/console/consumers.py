@@ -3,10 +3,12 @@
 import asyncio
 from contextlib import suppress
 from typing import Any, Final
+from urllib.parse import parse_qs
 
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 
+from polytraders.access.permissions import Permission, may
 from polytraders.console import live
 
 ACK_S: Final = 30.0
@@ -24,10 +26,12 @@ class BoardConsumer(AsyncWebsocketConsumer):
     channel_layer_alias = "none"
 
     async def connect(self) -> None:
-        """Only for who is logged in; the code tells the page to go to the login."""
+        """Only for who may see pages; the code tells the page to go to the login. `?parts=` names what it shows."""
         self._pump: asyncio.Task[None] | None = None
         self._answered = asyncio.Event()
         self._answer = TAKEN
+        asked = parse_qs(self.scope.get("query_string", b"").decode("ascii", "replace"))
+        self._parts = frozenset(",".join(asked.get("parts", [])).split(",")) - {""}
         await self.accept()
         if not await self._is_logged_in():
             await self.close(NOT_LOGGED_IN)
@@ -54,7 +58,7 @@ class BoardConsumer(AsyncWebsocketConsumer):
         seen, clock = 0, asyncio.get_running_loop().time
         checked = clock()
         while True:
-            seen, html = await self._live.newer(seen)
+            seen, html = await self._live.newer(seen, self._parts)
             if clock() - checked > LOGIN_S:
                 checked = clock()
                 if not await self._is_logged_in():
@@ -73,6 +77,8 @@ class BoardConsumer(AsyncWebsocketConsumer):
     async def _is_logged_in(self) -> bool:
         user: Any = self.scope.get("user")
         if user is None or not user.is_authenticated:
+            return False
+        if not await database_sync_to_async(may)(user, Permission.VIEW):
             return False
         session: Any = self.scope.get("session")
         return session is None or bool(await database_sync_to_async(session.exists)(session.session_key))

@@ -89,11 +89,21 @@ class Live:
         """Something has changed: do not wait for the second to pass."""
         self._hinted.set()
 
-    async def newer(self, than: int) -> tuple[int, str]:
-        """Wait for a version after `than`; returns it and the HTML of every part that has changed since."""
+    async def newer(self, than: int, parts: frozenset[str] = frozenset()) -> tuple[int, str]:
+        """Wait for a version after `than` of one of the parts (none named: of any).
+
+        Returns:
+            The version, and the HTML of every such part that has changed since.
+        """
+
+        def html() -> str:
+            return "".join(
+                part.html for name, (seen, part) in self._frames.items() if seen > than and (not parts or name in parts)
+            )
+
         async with self._changed:
-            await self._changed.wait_for(lambda: self.version > than)
-            return self.version, "".join(part.html for seen, part in self._frames.values() if seen > than)
+            await self._changed.wait_for(lambda: self.version > than and html())
+            return self.version, html()
 
     async def _run(self) -> None:
         listener = asyncio.create_task(self._listen())

@@ -9,6 +9,7 @@ DECISION = r"(?P<decision_id>[0-9]{1,17}:[0-9]{1,17})"
 
 urlpatterns = [
     path("", views.overview, name="overview"),
+    path("search", views.search, name="search"),
     path("healthz", views.healthz, name="healthz"),
     path("metrics", views.metrics, name="metrics"),
     path("reasons/", views.reasons, name="reasons"),

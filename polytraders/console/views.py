@@ -3,14 +3,17 @@
 from http import HTTPStatus
 from ipaddress import ip_address
 
-from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import render
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from apps.monitoring.models import LoopRecord
+from polytraders.access.permissions import Permission, needs
 from polytraders.console import board, decisions, health, stages
+from polytraders.console import search as searching
+from polytraders.console.frame import show
 from polytraders.console.problems import problem
 from polytraders.console.waterfall import waterfall
 from polytraders.contracts.decision import DecisionPacket, Vote
@@ -59,16 +62,16 @@ def is_local(request: HttpRequest) -> bool:
 
 @require_safe
 @never_cache
-@login_required
-def overview(request: HttpRequest) -> HttpResponse:
+@needs(Permission.VIEW)
+def overview(request: HttpRequest) -> HttpResponseBase:
     """The live page."""
-    return render(request, "console/overview.html", {"board": board.read(), "here": "overview"})
+    return show(request, "console/overview.html", "overview", {"board": board.read()})
 
 
 @require_safe
 @never_cache
-@login_required
-def decision(request: HttpRequest, decision_id: str) -> HttpResponse:
+@needs(Permission.VIEW)
+def decision(request: HttpRequest, decision_id: str) -> HttpResponseBase:
     """One packet: why, or why not."""
     row = decisions.find(decision_id)
     if row is None:
@@ -79,7 +82,6 @@ def decision(request: HttpRequest, decision_id: str) -> HttpResponse:
         raise Http404("the log no longer holds this decision") from error
     packet = told.packet
     context = {
-        "board": board.strip(),
         "told": told,
         "packet": packet,
         "reason": reason(packet.code),
@@ -90,9 +92,8 @@ def decision(request: HttpRequest, decision_id: str) -> HttpResponse:
         "text": explain(packet, told.names),
         "digest": packet_id(packet),
         "title": told.names.titles[packet.market.index] if told.names.titles else "",
-        "here": "decisions",
     }
-    return render(request, "console/decision.html", context)
+    return show(request, "console/decision.html", "decisions", context)
 
 
 def caps(packet: DecisionPacket) -> list[tuple[str, int, float, bool]]:
@@ -111,8 +112,8 @@ def caps(packet: DecisionPacket) -> list[tuple[str, int, float, bool]]:
 
 @require_safe
 @never_cache
-@login_required
-def packet_json(request: HttpRequest, decision_id: str) -> HttpResponse:
+@needs(Permission.VIEW)
+def packet_json(request: HttpRequest, decision_id: str) -> HttpResponseBase:
     """The packet's canonical bytes as a file."""
     row = decisions.find(decision_id)
     if row is None:
@@ -127,16 +128,16 @@ def packet_json(request: HttpRequest, decision_id: str) -> HttpResponse:
 
 
 @require_safe
-@login_required
-def reasons(request: HttpRequest) -> HttpResponse:
+@needs(Permission.VIEW)
+def reasons(request: HttpRequest) -> HttpResponseBase:
     """The whole registry, by stage."""
     groups = [(stage, [entry for entry in REASONS if entry.stage == stage.number]) for stage in stages.STAGES]
-    return render(request, "console/reasons.html", {"board": board.strip(), "groups": groups, "here": "reasons"})
+    return show(request, "console/reasons.html", "reasons", {"groups": groups})
 
 
 @require_safe
-@login_required
-def reason_page(request: HttpRequest, code: str) -> HttpResponse:
+@needs(Permission.VIEW)
+def reason_page(request: HttpRequest, code: str) -> HttpResponseBase:
     """What a code means and what to do about it."""
     try:
         entry = reason(code)
@@ -152,6 +153,17 @@ def reason_page(request: HttpRequest, code: str) -> HttpResponse:
         "precedence": precedence(code),
         "counted": counted,
         "recent": recent,
-        "here": "reasons",
     }
-    return render(request, "console/reason.html", context)
+    return show(request, "console/reason.html", "reasons", context)
+
+
+@require_safe
+@never_cache
+@needs(Permission.VIEW)
+def search(request: HttpRequest) -> HttpResponseBase:
+    """What the box in the frame asks for; a single hit is gone to at once."""
+    asked = request.GET.get("q", "")
+    hits = searching.find(asked)
+    if len(hits) == 1:
+        return redirect(hits[0].address)
+    return show(request, "console/search.html", "", {"hits": hits, "asked": asked})

@@ -1,7 +1,8 @@
-// The little that pages need beside htmx: the age that runs on, an answer to every frame, and the choice of a theme.
+// The little that pages need beside htmx: the age that runs on, an answer to every frame, keys, and the choice of a theme.
 "use strict";
 
 const STALE_MS = 3000;
+const CHORD_MS = 1200;
 let told = null; // when the strip was last told, by this browser's clock, and how old it was then
 let reached = true;
 
@@ -24,13 +25,17 @@ function run() {
   document.body.classList.toggle("cut", age > STALE_MS || !reached);
 }
 
+function isOpen() {
+  return document.querySelector("dialog[open]") !== null;
+}
+
 function live() {
   take();
   setInterval(run, 200);
   let focused = "";
   document.body.addEventListener("htmx:wsBeforeMessage", (event) => {
     focused = document.activeElement ? document.activeElement.id : "";
-    if (!document.querySelector("dialog[open]")) return;
+    if (!isOpen()) return;
     // Nothing moves under an open dialog; the whole page is asked for again a little later.
     event.preventDefault();
     setTimeout(() => event.detail.socketWrapper.sendImmediately("not shown"), 1000);
@@ -42,6 +47,8 @@ function live() {
     const again = focused && document.getElementById(focused);
     if (again && document.activeElement !== again) again.focus({ preventScroll: true });
     event.detail.socketWrapper.sendImmediately("taken");
+    // Parts of a page that ask for themselves listen for this: hx-trigger="hint from:body throttle:1s".
+    htmx.trigger(document.body, "hint");
   });
   document.body.addEventListener("htmx:wsClose", (event) => {
     reached = false;
@@ -49,6 +56,39 @@ function live() {
     if (code === 4401) location.reload();
     // htmx itself comes back after the codes of a broken line; the others are ours and a server's goodbye.
     else if (![1006, 1011, 1012, 1013].includes(code)) setTimeout(() => event.detail.socketWrapper.reconnect(), 1000);
+  });
+  document.body.addEventListener("htmx:beforeRequest", (event) => {
+    const by = event.detail.requestConfig.triggeringEvent;
+    if (by && by.type === "hint" && (isOpen() || String(document.getSelection()))) event.preventDefault();
+  });
+}
+
+function isTyping(target) {
+  return target.isContentEditable || ["INPUT", "SELECT", "TEXTAREA"].includes(target.tagName);
+}
+
+function keys() {
+  let first = "";
+  let since = 0;
+  const help = document.getElementById("keys");
+  const opens = document.getElementById("keys-open");
+  if (opens && help) {
+    opens.hidden = false;
+    opens.addEventListener("click", () => help.showModal());
+  }
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.altKey || event.metaKey || isOpen() || isTyping(event.target)) return;
+    const chord = performance.now() - since < CHORD_MS && first ? first + " " + event.key : "";
+    first = event.key === "g" ? "g" : "";
+    since = performance.now();
+    const link = chord && document.querySelector(`.pages a[data-keys="${CSS.escape(chord)}"]`);
+    const kill = document.getElementById("kill");
+    if (link) link.click();
+    else if (event.key === "/") document.getElementById("search").focus();
+    else if (event.key === "?" && help) help.showModal();
+    else if (event.key === "k" && kill) kill.showModal();
+    else return;
+    event.preventDefault();
   });
 }
 
@@ -71,4 +111,5 @@ function theme() {
 }
 
 theme();
-if (document.body.classList.contains("live")) live();
+keys();
+if (document.getElementById("strip")) live();

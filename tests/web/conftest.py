@@ -11,6 +11,7 @@ from django.test import Client
 
 from apps.monitoring import status
 from apps.monitoring.status import Feed, Status
+from polytraders.access.permissions import Role
 from tests import servers
 from tests.written import Written, busy
 
@@ -78,11 +79,19 @@ def says() -> Iterator[Says]:
 
 @pytest.fixture
 def ada() -> Client:
-    """Somebody who is logged in."""
-    from django.contrib.auth import get_user_model
+    """Somebody who may do everything."""
+    return entered("ada", Role.ADMIN)
 
+
+def entered(name: str, *roles: Role) -> Client:
+    """A browser in which somebody with these roles is logged in."""
+    from django.contrib.auth import get_user_model
+    from django.contrib.auth.models import Group
+
+    user = get_user_model().objects.get_or_create(username=name)[0]
+    user.groups.set([Group.objects.get_or_create(name=role.value)[0] for role in roles])
     client = Client()
-    client.force_login(get_user_model().objects.get_or_create(username="ada")[0])
+    client.force_login(user)
     return client
 
 

@@ -10,6 +10,7 @@ import pytest
 from channels.routing import URLRouter
 from channels.testing import WebsocketCommunicator
 
+from polytraders.access.permissions import Role
 from polytraders.console import live
 from polytraders.console.consumers import NOT_LOGGED_IN
 from polytraders.console.live import Fragment, Live
@@ -23,6 +24,7 @@ class Person:
 
     def __init__(self, is_authenticated: bool = True) -> None:
         self.is_authenticated = is_authenticated
+        self._roles = frozenset({Role.READ_ONLY}) if is_authenticated else frozenset()
 
 
 class Source:

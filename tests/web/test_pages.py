@@ -166,9 +166,7 @@ def test_pages_ask_few_questions_however_much_there_is(log: Written, ada: Client
         with CaptureQueriesContext(connection) as queries:
             page(ada, address)
         counts[address] = len(queries)
-    # The packet page asks for the packet, what was in force, the board, and the session with its user.
-    most: dict[str, Any] = {"/": 11, f"/decisions/{row.decision_id}": 19, "/healthz": 3}
-    assert all(count <= most.get(address, QUERIES_MOST) for address, count in counts.items()), counts
+    assert all(count <= QUERIES_MOST for count in counts.values()), counts
 
 
 def test_the_fence_alone_is_enough(log: Written, ada: Client, says: Says, tmp_path: Path, settings: Any) -> None:

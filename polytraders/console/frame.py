@@ -1,0 +1,38 @@
+"""What every page has around it: the strip, the navigation, the keys, and the page's own question."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from polytraders.access.permissions import may
+from polytraders.console import board
+from polytraders.console.pages import GROUPS, PAGES, served
+
+
+def show(
+    request: HttpRequest, template: str, here: str, context: Mapping[str, Any] | None = None, *, status: int = 200
+) -> HttpResponse:
+    """Render a page.
+
+    Args:
+        request: Whose permissions decide what the frame offers.
+        template: Extends `console/base.html`.
+        here: Name of the page in `pages.PAGES`; a page of detail names the list it belongs to.
+        context: What the page itself shows. It may bring a `board` of its own, else the strip's is read (4 queries).
+        status: Of the answer.
+    """
+    own = dict(context or {})
+    if "board" not in own:
+        own["board"] = board.strip()
+    return render(request, template, {"here": here, "page": PAGES.get(here), **own}, status=status)
+
+
+def navigation(request: HttpRequest) -> dict[str, Any]:
+    """Context processor: the entries that this person may open."""
+    user = getattr(request, "user", None)
+    groups = [
+        (title, [page for page in pages if served(page) and may(user, page.permission)]) for title, pages in GROUPS
+    ]
+    return {"navigation": [(title, pages) for title, pages in groups if pages]}
