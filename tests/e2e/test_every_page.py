@@ -1,0 +1,69 @@
+"""Every page of the navigation and one page of detail of each kind, in both themes: no error on the browser's console,
+nothing serious by axe's rules, and a heading that says where one is."""
+
+import re
+from typing import Any, Final
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page
+
+from tests.e2e.visit import Visit, listening
+from tests.e2e.whole import Platform
+from tests.supervisor.processes import until
+
+SERIOUS: Final = ("serious", "critical")
+DETAIL: Final = re.compile(
+    r"^/(markets/\d+|decisions/\d+:\d+|trace/[^/?]+|orders/[^/?]+|ledger/[a-z]+/[^/?]+|strategies/[^/?]+"
+    r"|replays/\d+|incidents/\d+|reasons/[A-Z_]+/|stages/\d+)$"
+)
+"""Addresses of single things; one of each kind is enough."""
+
+
+def linked(page: Page, selector: str) -> list[str]:
+    """Addresses on this installation that a page links to."""
+    found = page.locator(selector).evaluate_all("links => links.map(link => link.getAttribute('href'))")
+    return [address.split("#")[0] for address in found if address.startswith("/") and not address.startswith("//")]
+
+
+def kind(address: str) -> str:
+    return address.split("/")[1]
+
+
+def judged(page: Page, rules: dict[str, Any]) -> list[str]:
+    """What axe finds serious, with the first place of each."""
+    found = Axe().run(page, options={"resultTypes": ["violations"], **rules}).response["violations"]
+    return [f"{one['id']}: {one['nodes'][0]['html'][:160]}" for one in found if one["impact"] in SERIOUS]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_page_opens_without_an_error_and_can_be_used_by_everybody(
+    browser: Browser, platform: Platform, visit: Visit, theme: Any
+) -> None:
+    until(lambda: platform.counts().fills > 0, "there is a fill", 90)
+    context = browser.new_context(storage_state=visit.state, base_url=platform.web, color_scheme=theme)
+    page = context.new_page()
+    page.set_default_timeout(20_000)
+    complaints = listening(page)
+    # Colours are all that a theme changes.
+    rules = {} if theme == "light" else {"runOnly": ["color-contrast"]}
+    page.goto("/")
+    pages = linked(page, "nav.pages a")
+    assert len(pages) == len(set(pages)) > 15
+    wrong: dict[str, Any] = {}
+    details: dict[str, str] = {}
+    while pages:
+        address = pages.pop(0)
+        answer = page.goto(address)
+        assert answer is not None
+        for other in linked(page, "main a[href]"):
+            if DETAIL.match(other) and details.setdefault(kind(other), other) == other and other not in wrong:
+                wrong.setdefault(other, [])
+                pages.append(other)
+        found = judged(page, rules)
+        if answer.status != 200 or complaints or found or page.locator("h1").count() != 1:
+            wrong[address] = [answer.status, page.locator("h1").count(), *complaints, *found]
+        complaints.clear()
+    context.close()
+    assert {"markets", "decisions", "orders", "reasons", "stages"} <= set(details)
+    assert not {address: told for address, told in wrong.items() if told}, wrong
