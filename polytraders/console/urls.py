@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from polytraders.console import views
+from polytraders.console import jobs, views
 from polytraders.console.api import api
 
 DECISION = r"(?P<decision_id>[0-9]{1,17}:[0-9]{1,17})"
@@ -17,4 +17,6 @@ urlpatterns = [
     re_path(rf"^decisions/{DECISION}$", views.decision, name="decision"),
     re_path(rf"^decisions/{DECISION}\.json$", views.packet_json, name="packet-json"),
     path("api/v1/", api.urls),
+    path("jobs/<int:job_id>", jobs.job, name="job"),
+    path("jobs/<int:job_id>/cancel", jobs.cancel, name="job-cancel"),
 ]
