@@ -21,6 +21,7 @@ class Job(IntEnum):
     PROJECTIONS = 3
     WORK = 4  # places at the bench of jobs; the number is the place's
     JOB = 5  # one job; the number is its own
+    SCORES = 7
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """A job's own page, which is also the fragment that other pages show of it: progress while it runs, then its result."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.contrib import messages
@@ -19,9 +19,12 @@ from polytraders.console.frame import show
 HERE = "decisions"
 
 
-def latest(kind: str, **arguments: Any) -> JobRecord | None:
-    """The last job that was asked the same; one question."""
-    return JobRecord.objects.filter(digest=jobs.digest_of(kind, arguments)).order_by("-id").first()
+def latest_of(asked: Sequence[tuple[str, Mapping[str, Any]]]) -> list[JobRecord | None]:
+    """The last job of each of these questions, kind and arguments; one query."""
+    digests = [jobs.digest_of(kind, arguments) for kind, arguments in asked]
+    newest = JobRecord.objects.filter(digest__in=digests).order_by("digest", "-id").distinct("digest")
+    found = {job.digest: job for job in newest}
+    return [found.get(digest) for digest in digests]
 
 
 def context_of(job: JobRecord | None) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from polytraders.console import decisions
 from polytraders.contracts import job as j
 from polytraders.contracts.inputs import SIZE_UNIT
 from tests import servers
+from tests.packets.made import example
+from tests.packets.test_packets import told as in_full
 from tests.shard.rig import Rig, frames
 
 
@@ -84,11 +87,7 @@ def test_the_book_is_the_one_that_the_packet_speaks_of(log: str) -> None:
 
 
 def test_a_difference_is_named_by_field_and_check() -> None:
-    from dataclasses import replace
-
-    from tests.packets import made
-
-    packet = made.approved()
+    packet = in_full(example())
     other = replace(packet, net_edge=packet.net_edge - 1, votes=(replace(packet.votes[0], limit=7), *packet.votes[1:]))
     assert revisiting.unlike(packet, other) == [
         ["net_edge", str(packet.net_edge), str(packet.net_edge - 1)],
