@@ -19,6 +19,9 @@ class Job(IntEnum):
     SEGMENTS = 1  # closed segments are read and packed
     REPLAY = 2
     PROJECTIONS = 3
+    WORK = 4  # places at the bench of jobs; the number is the place's
+    JOB = 5  # one job; the number is its own
+    SCORES = 7
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -41,9 +41,14 @@ ORDER BY in_seq, ordinal LIMIT %s"""
 TOLD: Final = """
 SELECT kind, market, payload FROM log_control
 WHERE shard = %s AND payload IS NOT NULL AND kind = ANY(%s) ORDER BY in_seq"""
-IN_FORCE: Final = """
-SELECT body FROM log_record WHERE shard = %s AND what = %s AND index = %s AND in_seq <= %s
-ORDER BY in_seq DESC LIMIT 1"""
+IN_FORCE: Final = ", ".join(
+    f"(SELECT body FROM log_record WHERE shard = %(shard)s AND what = {int(what)} AND index = {index}"  # noqa: S608
+    " AND in_seq <= %(in_seq)s ORDER BY in_seq DESC LIMIT 1)"
+    for what, index in (
+        (What.MARKET, "%(market)s"), (What.STRATEGY, "%(strategy)s"), (What.LIMITS, "0"), (What.PARAMS, "%(strategy)s")
+    )
+)  # fmt: skip
+"""Columns of a SELECT: what was in force at an input, for `opened`."""
 
 
 class Sealed(NamedTuple):
@@ -279,19 +284,30 @@ def moment(connection: Connection, shard: int, market: int, strategy: int, in_se
         LookupError: Nothing was recorded for one of them at or before that input.
         Corrupt: A record is damaged.
     """
+    wanted = {"shard": shard, "market": market, "strategy": strategy, "in_seq": in_seq}
+    return opened(connection.execute(f"SELECT {IN_FORCE}", wanted).fetchone() or (), wanted)
 
-    def record(what: What, index: int, dtype: "np.dtype[Any]") -> Rows:
-        found = connection.execute(IN_FORCE, (shard, int(what), index, in_seq)).fetchone()
+
+def opened(bodies: Sequence[Any], wanted: Mapping[str, int]) -> Moment:
+    """What the columns `IN_FORCE` gave, as records.
+
+    Raises:
+        LookupError: See `moment`.
+        Corrupt: See `moment`.
+    """
+    kinds = (
+        (What.MARKET, wanted["market"], MARKET), (What.STRATEGY, wanted["strategy"], STRATEGY),
+        (What.LIMITS, 0, LIMITS), (What.PARAMS, wanted["strategy"], PARAMETERS),
+    )  # fmt: skip
+
+    def record(found: Any, what: What, index: int, dtype: "np.dtype[Any]") -> Any:
+        of = f"{what.name} {index} of shard {wanted['shard']}"
         if found is None:
-            raise LookupError(f"no {what.name} {index} of shard {shard} at or before input {in_seq}")
-        data = unpack(found[0])
+            raise LookupError(f"no {of} at or before input {wanted['in_seq']}")
+        data = unpack(bytes(found))
         if len(data) != dtype.itemsize:
-            raise Corrupt(f"log_record {what.name} {index} of shard {shard} has {len(data)} bytes")
-        return np.frombuffer(data, dtype)
+            raise Corrupt(f"log_record {of} has {len(data)} bytes")
+        return np.frombuffer(data, dtype)[0]
 
-    return Moment(
-        record(What.MARKET, market, MARKET)[0],
-        record(What.STRATEGY, strategy, STRATEGY)[0],
-        record(What.LIMITS, 0, LIMITS)[0],
-        record(What.PARAMS, strategy, PARAMETERS)["of"][0],
-    )
+    market, strategy, limits, params = (record(found, *kind) for found, kind in zip(bodies, kinds, strict=True))
+    return Moment(market, strategy, limits, params["of"])

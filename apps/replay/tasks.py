@@ -13,8 +13,12 @@ from celery import shared_task
 from django.conf import settings
 
 from apps.eventlog.alone import Job, connected_alone
+from apps.replay import scoring
+from apps.replay.jobs import work
 from apps.replay.models import ReplayRecord
 from polytraders.tied import tied_to
+
+__all__ = ["replay_log", "score", "work"]
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +42,15 @@ def replay_log(shard: int = 0) -> str:
     level = logging.INFO if record.verdict_code == "GOV_REPLAY_MATCH" else logging.ERROR
     log.log(level, "%s: %s %s", record.verdict_code, record, record.first_difference)
     return record.verdict_code
+
+
+@shared_task
+def score(shard: int = 0) -> int:
+    """Judge forecasts and fills that can be judged by now; how many markets and orders."""
+    with connected_alone(settings.DATABASE_URL, Job.SCORES, shard) as connection:
+        if connection is None:
+            return 0
+        return scoring.score_markets(connection, shard) + scoring.score_orders(connection, shard)
 
 
 def _kept(shard: int) -> ReplayRecord:

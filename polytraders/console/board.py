@@ -117,10 +117,13 @@ class Board:
         return next((state for state in ("down", "silent", "up") if state in found), "none")
 
 
-def strip(shard: int = 0, *, now_ns: Clock = time.time_ns) -> Board:
-    """Only what the strip on top of every page says: four questions, none of them about decisions."""
+def strip(shard: int = 0, *, now_ns: Clock = time.time_ns, names: Mapping[int, str] | None = None) -> Board:
+    """Only what the strip on top of every page says: four questions, none of them about decisions.
+
+    A page that knows the strategies' `names` already spares one of them.
+    """
     loop = LoopRecord.objects.filter(shard=shard).first()
-    killed, unknown, is_open = _stopped(shard, strategy_names(shard))
+    killed, unknown, is_open = _stopped(shard, strategy_names(shard) if names is None else names)
     age_ns = max(0, now_ns() - loop.at_ns) if loop else 0
     return Board(loop, age_ns, killed, unknown, is_open, 0, (), (), (), 0)
 

@@ -1,19 +1,22 @@
 """One decision in full: its rows from the log, what was in force, its names, and what became of it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Final, NamedTuple
 
 from django.db import connection
-from django.db.models import Q
+from django.db.models import Q, QuerySet
+from django.db.models.expressions import RawSQL
 
 from apps.eventlog import reading
+from apps.ledger.models import Movement
 from apps.monitoring.models import StrategyRecord
 from apps.oms.models import FillRecord, OrderRecord
 from apps.registry.models import MarketRecord
 from apps.risk.models import DecisionRecord
 from polytraders.contracts.decision import DecisionPacket
-from polytraders.contracts.stretch import row_id
-from polytraders.naming import Names
+from polytraders.contracts.stretch import of_row_id, row_id
+from polytraders.naming import Moment, Names
 from polytraders.packets import packet
 
 PARTS = 2
@@ -26,10 +29,19 @@ class Told:
 
     packet: DecisionPacket
     names: Names
+    at: Moment
     order: OrderRecord | None
     fills: tuple[FillRecord, ...]
-    newer: DecisionRecord | None
-    older: DecisionRecord | None
+    bookings: tuple[Movement, ...]
+    newer: "Neighbour | None"
+    older: "Neighbour | None"
+
+
+class Neighbour(NamedTuple):
+    """The decision before or after: its id and the number of its code."""
+
+    decision_id: str
+    code: int
 
 
 def parsed(decision_id: str) -> tuple[int, int] | None:
@@ -65,10 +77,12 @@ def latest(market: int, shard: int = 0) -> DecisionRecord | None:
     return DecisionRecord.objects.filter(shard=shard, market=market).order_by("-id").first()
 
 
-def names_for(row: DecisionRecord) -> Names:
+def names_for(row: DecisionRecord, known: Mapping[int, str] | None = None) -> Names:
     """Names of one market and all strategies; the columns are empty where nothing of them is told."""
     market = MarketRecord.objects.filter(shard=row.shard, market=row.market).first()
-    strategies = dict(StrategyRecord.objects.filter(shard=row.shard).values_list("strategy", "name"))
+    strategies = known
+    if strategies is None:
+        strategies = dict(StrategyRecord.objects.filter(shard=row.shard).values_list("strategy", "name"))
     most = max((*strategies, row.strategy))
 
     def column(value: str) -> tuple[str, ...]:
@@ -88,6 +102,21 @@ def names_for(row: DecisionRecord) -> Names:
     )
 
 
+WHOLE: Final = f"""
+SELECT (SELECT body FROM log_output WHERE shard = %(shard)s AND in_seq = %(in_seq)s AND ordinal = %(ordinal)s),
+    {reading.IN_FORCE},
+    (SELECT ARRAY[id, code] FROM risk_decision WHERE shard = %(shard)s AND market = %(market)s
+        AND strategy = %(strategy)s AND id > %(id)s ORDER BY id LIMIT 1),
+    (SELECT ARRAY[id, code] FROM risk_decision WHERE shard = %(shard)s AND market = %(market)s
+        AND strategy = %(strategy)s AND id < %(id)s ORDER BY id DESC LIMIT 1)"""  # noqa: S608
+"""A decision's body, what was in force then, and its neighbours of the same market and strategy: one question."""
+
+
+OF_ORDER: Final = """
+SELECT booked.id FROM log_output AS told JOIN ledger_transfer AS booked USING (shard, in_seq, ordinal)
+WHERE told.shard = %s AND told.order_seq = %s AND told.market = %s AND told.strategy = %s"""
+
+
 def rendered(row: DecisionRecord) -> tuple[DecisionPacket, Names]:
     """The packet of a row, made from the log: the same bytes whenever and wherever it is made.
 
@@ -95,38 +124,56 @@ def rendered(row: DecisionRecord) -> tuple[DecisionPacket, Names]:
         LookupError: The log no longer holds it.
     """
     names = names_for(row)
+    return _whole(row, names)[0], names
+
+
+def _whole(row: DecisionRecord, names: Names) -> "tuple[DecisionPacket, Moment, Neighbour | None, Neighbour | None]":
+    wanted = {name: getattr(row, name) for name in ("id", "shard", "in_seq", "ordinal", "market", "strategy")}
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT body FROM log_output WHERE shard = %s AND in_seq = %s AND ordinal = %s",
-            (row.shard, row.in_seq, row.ordinal),
-        )
-        found = cursor.fetchone()
-    if found is None:
+        cursor.execute(WHOLE, wanted)
+        body, *records, newer, older = cursor.fetchone()
+    if body is None:
         raise LookupError(row.decision_id)
-    out, detail = reading.unbody(bytes(found[0]))
+    out, detail = reading.unbody(bytes(body))
     if detail is None:
         raise LookupError(row.decision_id)
-    conn: Any = connection.connection
-    at = reading.moment(conn, row.shard, row.market, row.strategy, row.in_seq)
-    return packet(out, detail, names=names, at=at), names
+    at = reading.opened(records, wanted)
+    return packet(out, detail, names=names, at=at), at, _neighbour(newer), _neighbour(older)
 
 
-def told(row: DecisionRecord) -> Told:
-    """The packet with its order, fills and neighbours of the same market and strategy.
+def _neighbour(found: list[int] | None) -> "Neighbour | None":
+    if found is None:
+        return None
+    _, in_seq, ordinal = of_row_id(found[0])
+    return Neighbour(f"{in_seq}:{ordinal}", found[1])
+
+
+def told(row: DecisionRecord, strategies: Mapping[int, str] | None = None) -> Told:
+    """The packet with its order, fills, bookings and neighbours of the same market and strategy; at most six questions.
+
+    Args:
+        row: The decision.
+        strategies: Names, where they are known already.
 
     Raises:
         LookupError: The log no longer holds it.
     """
-    made, names = rendered(row)
-    mine = {"shard": row.shard, "market": row.market, "strategy": row.strategy}
-    order = OrderRecord.objects.filter(order_seq=row.in_seq, **mine).first() if row.approved_size else None
-    fills = FillRecord.objects.filter(order_seq=row.in_seq, **mine).order_by("id") if order else ()
-    around = DecisionRecord.objects.filter(**mine)
-    return Told(
-        made,
-        names,
-        order,
-        tuple(fills),
-        around.filter(id__gt=row.id).order_by("id").first(),
-        around.filter(id__lt=row.id).order_by("-id").first(),
-    )
+    names = names_for(row, strategies)
+    made, at, newer, older = _whole(row, names)
+    order: OrderRecord | None = None
+    fills: tuple[FillRecord, ...] = ()
+    bookings: tuple[Movement, ...] = ()
+    if row.approved_size:
+        # An order has the number of its approval.
+        order = OrderRecord.objects.filter(id=row.id).first()
+        mine = {"order_seq": row.in_seq, "market": row.market, "strategy": row.strategy}
+        fills = tuple(FillRecord.objects.filter(shard=row.shard, **mine).order_by("id"))
+        bookings = tuple(bookings_of(row.shard, **mine))
+    return Told(made, names, at, order, fills, bookings, newer, older)
+
+
+def bookings_of(shard: int, order_seq: int, market: int, strategy: int, most: int = 200) -> "QuerySet[Movement]":
+    """Movements of the ledger that an order's life has made, in order, with their accounts."""
+    mine = RawSQL(OF_ORDER, (shard, order_seq, market, strategy))  # noqa: S611  all values are parameters
+    rows = Movement.objects.filter(id__in=mine)
+    return rows.select_related("from_account", "to_account").order_by("id")[:most]

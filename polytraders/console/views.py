@@ -11,15 +11,11 @@ from django.views.decorators.http import require_safe
 
 from apps.monitoring.models import LoopRecord
 from polytraders.access.permissions import Permission, needs
-from polytraders.console import board, decisions, health, stages
+from polytraders.console import board, health, stages
 from polytraders.console import search as searching
 from polytraders.console.frame import show
 from polytraders.console.problems import problem
-from polytraders.console.waterfall import waterfall
-from polytraders.contracts.decision import DecisionPacket, Vote
 from polytraders.contracts.reasons import REASONS, precedence, reason
-from polytraders.explain import explain
-from polytraders.packets import canonical, packet_id
 
 
 @require_safe
@@ -66,65 +62,6 @@ def is_local(request: HttpRequest) -> bool:
 def overview(request: HttpRequest) -> HttpResponseBase:
     """The live page."""
     return show(request, "console/overview.html", "overview", {"board": board.read()})
-
-
-@require_safe
-@never_cache
-@needs(Permission.VIEW)
-def decision(request: HttpRequest, decision_id: str) -> HttpResponseBase:
-    """One packet: why, or why not."""
-    row = decisions.find(decision_id)
-    if row is None:
-        raise Http404("no such decision")
-    try:
-        told = decisions.told(row)
-    except LookupError as error:
-        raise Http404("the log no longer holds this decision") from error
-    packet = told.packet
-    context = {
-        "told": told,
-        "packet": packet,
-        "reason": reason(packet.code),
-        "waterfall": waterfall(packet),
-        "first": packet.rejections[0].bit if packet.rejections else None,
-        "waived": sum(vote.vote is Vote.REJECT and not vote.counts for vote in packet.votes),
-        "caps": caps(packet),
-        "text": explain(packet, told.names),
-        "digest": packet_id(packet),
-        "title": told.names.titles[packet.market.index] if told.names.titles else "",
-    }
-    return show(request, "console/decision.html", "decisions", context)
-
-
-def caps(packet: DecisionPacket) -> list[tuple[str, int, float, bool]]:
-    """Wish, caps and what was approved: name, size, part of the largest, whether it is the smallest cap."""
-    lines = [
-        ("wished", packet.wish),
-        ("strategy cap", packet.strategy_cap),
-        ("liquidity cap", packet.liquidity_cap),
-        ("portfolio cap", packet.portfolio_cap),
-        ("approved", packet.approved_size),
-    ]
-    most = max(packet.wish, packet.approved_size, 1)
-    binding = min(lines[1:4], key=lambda line: line[1])[0]
-    return [(name, size, max(0.0, min(1.0, size / most)), name == binding) for name, size in lines]
-
-
-@require_safe
-@never_cache
-@needs(Permission.VIEW)
-def packet_json(request: HttpRequest, decision_id: str) -> HttpResponseBase:
-    """The packet's canonical bytes as a file."""
-    row = decisions.find(decision_id)
-    if row is None:
-        raise Http404("no such decision")
-    try:
-        body = canonical(decisions.rendered(row)[0])
-    except LookupError as error:
-        raise Http404("the log no longer holds this decision") from error
-    name = f"decision-{row.in_seq}-{row.ordinal}.json"
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return HttpResponse(body, content_type="application/json", headers=headers)
 
 
 @require_safe

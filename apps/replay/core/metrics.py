@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 PPM: Final = 1_000_000
+LEAST_P: Final = 1e-6
+"""A forecast of nothing that happens all the same costs this much, and not infinitely much."""
 
 
 class Bin(NamedTuple):
@@ -79,6 +81,31 @@ def calibration(p_hats: Sequence[float], outcomes: Sequence[int], bins: int = 10
         for index, found in enumerate(sorted_in)
         if found
     )
+
+
+def wilson(hits: float, count: int, z: float = 1.959964) -> tuple[float, float]:
+    """Wilson's interval of a frequency: where its true value lies in 95 of 100 cases; (0, 1) for no data.
+
+    Args:
+        hits: Cases that came true, 0 to `count`.
+        count: Cases.
+        z: Quantile of the normal distribution.
+
+    Source: E. B. Wilson, 1927.
+    """
+    if count <= 0:
+        return 0.0, 1.0
+    part, square = hits / count, z * z
+    middle = part + square / (2 * count)
+    half = z * math.sqrt(part * (1 - part) / count + square / (4 * count * count))
+    scale = 1 + square / count
+    return max(0.0, (middle - half) / scale), min(1.0, (middle + half) / scale)
+
+
+def log_loss(p: float, outcome: int) -> float:
+    """-ln of the probability that was given to what happened; a certainty that was wrong counts as one in a million."""
+    given = p if outcome == 1 else 1.0 - p
+    return -math.log(max(given, LEAST_P))
 
 
 def hash_parity(recorded: Sequence[bytes], replayed: Sequence[bytes]) -> float | None:

@@ -8,6 +8,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from polytraders import figures as f
+from polytraders.console import what_if
 from polytraders.contracts.checks import BITS, CHECKS, MOST
 from polytraders.contracts.decision import RiskVote
 from polytraders.contracts.reason import Reason
@@ -163,3 +164,63 @@ def unit(vote: RiskVote) -> str:
 def bound(vote: RiskVote) -> str:
     """How value and limit compare."""
     return "≤" if CHECKS[BITS[vote.check]].side == MOST else "≥"
+
+
+@register.filter
+def unlocalized(value: float) -> str:
+    """A number as attributes want it."""
+    return f"{value:g}"
+
+
+@register.filter
+def words_of(text: str) -> list[str]:
+    """Words as a list, for a loop over a few fixed ones."""
+    return text.split()
+
+
+@register.filter
+def limit_field(vote: RiskVote) -> str:
+    """Name of the form's field for a check's limit, "" where nobody sets it."""
+    return what_if.field_of(vote)
+
+
+@register.filter
+def limit_text(vote: RiskVote) -> str:
+    """The limit exactly, in its unit, for that field."""
+    return what_if.text(vote.limit, f.UNITS.get(vote.unit, f.COUNT).places)
+
+
+@register.filter
+def short(value: float) -> str:
+    """A measured number with six figures."""
+    return f"{value:,.6g}"
+
+
+@register.filter
+def delayed(ns: int) -> str:
+    """A delay between two steps, which may be nothing."""
+    return f"+{ns / SECOND_NS * 1_000:,.3f} ms" if abs(ns) < SECOND_NS else f"+{age(ns)}"
+
+
+@register.filter
+def hexed(data: "bytes | memoryview") -> str:
+    """Bytes as hex."""
+    return bytes(data).hex()
+
+
+@register.filter
+def scored(value: float | None) -> str:
+    """A mean error with four figures behind the point; a dash where there is none."""
+    return UNKNOWN if value is None else f"{value:.4f}"
+
+
+@register.filter
+def edge_of(value: float | None) -> str:
+    """A mean of numbers in 1e-9 per share, with sign."""
+    return UNKNOWN if value is None else f.per_share(round(value), sign=True)
+
+
+@register.filter
+def add_number(value: float, more: float) -> str:
+    """A sum as attributes want it; Django's own knows whole numbers only."""
+    return f"{value + more:g}"
