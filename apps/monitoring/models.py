@@ -273,7 +273,7 @@ class DeliveryRecord(models.Model):
         )
 
 
-class JobRecord(models.Model):
+class TaskRecord(models.Model):
     """A regular job's last run. `is_ok` null = it has never ended; `told` is what it found, in words."""
 
     name = models.TextField(primary_key=True)
@@ -287,8 +287,8 @@ class JobRecord(models.Model):
     class Meta:
         """Names."""
 
-        db_table = "monitoring_job"
-        verbose_name = "job"
+        db_table = "monitoring_task"
+        verbose_name = "regular task"
 
 
 class PulseRecord(models.Model):

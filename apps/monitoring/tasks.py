@@ -12,7 +12,7 @@ from django.db import DatabaseError, connection
 
 from apps.eventlog.alone import Job, connected_alone
 from apps.eventlog.verify import verify
-from apps.monitoring import alerting, delivering, escalating, jobs, lastwords, logwatch, looking, projecting
+from apps.monitoring import alerting, beats, delivering, escalating, lastwords, logwatch, looking, projecting
 from apps.monitoring.alerting import Seen
 from polytraders import journal
 
@@ -32,7 +32,7 @@ def check_health(shard: int = 0) -> list[str]:
     try:
         found = looking.wrongs(shard)
         alerting.settle(found, HEALTH)
-        jobs.pulse(HEALTH, wrong=[seen.code for seen in found])
+        beats.pulse(HEALTH, wrong=[seen.code for seen in found])
         lastwords.remember()
         lastwords.recovered()
     except DatabaseError as error:
@@ -79,7 +79,7 @@ def prove_record() -> str:
         wrong = [Seen(found.code, where, f"{where}: {found.field}: {found.words}")]
         log.error("%s: %s", found.code, wrong[0].words)
     alerting.settle(wrong, RECORD)
-    jobs.pulse(RECORD, code=found.code if found else "", words=wrong[0].words if wrong else "", in_seq=(head or [0])[0])
+    beats.pulse(RECORD, code=found.code if found else "", words=wrong[0].words if wrong else "", in_seq=(head or [0])[0])
     return found.code if found else ""
 
 

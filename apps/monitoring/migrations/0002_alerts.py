@@ -32,7 +32,7 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name="JobRecord",
+            name="TaskRecord",
             fields=[
                 ("name", models.TextField(primary_key=True, serialize=False)),
                 ("started_at", models.DateTimeField()),
@@ -43,8 +43,8 @@ class Migration(migrations.Migration):
                 ("failures", models.BigIntegerField(default=0)),
             ],
             options={
-                "verbose_name": "job",
-                "db_table": "monitoring_job",
+                "verbose_name": "regular task",
+                "db_table": "monitoring_task",
             },
         ),
         migrations.CreateModel(

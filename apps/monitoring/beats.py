@@ -14,7 +14,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from apps.monitoring import alerting
-from apps.monitoring.models import AlertRecord, JobRecord, PulseRecord
+from apps.monitoring.models import AlertRecord, TaskRecord, PulseRecord
 from polytraders.logs import without_secrets
 
 log = logging.getLogger(__name__)
@@ -35,20 +35,20 @@ def pulse(name: str, **told: Any) -> None:
 def began(name: str) -> None:
     """A job begins."""
     at = timezone.now()
-    JobRecord.objects.get_or_create(name=name, defaults={"started_at": at})
-    JobRecord.objects.filter(name=name).update(started_at=at, runs=F("runs") + 1)
+    TaskRecord.objects.get_or_create(name=name, defaults={"started_at": at})
+    TaskRecord.objects.filter(name=name).update(started_at=at, runs=F("runs") + 1)
 
 
 def ended(name: str, told: str) -> None:
     """A job has ended as it should; an alert about it is over."""
-    JobRecord.objects.filter(name=name).update(ended_at=timezone.now(), is_ok=True, told=told[:TOLD_MOST])
+    TaskRecord.objects.filter(name=name).update(ended_at=timezone.now(), is_ok=True, told=told[:TOLD_MOST])
     alerting.over(AlertRecord.objects.filter(code=FAILED, scope=f"job {name}", is_open=True))
 
 
 def failed(name: str, error: str) -> None:
     """A job has failed."""
     words = without_secrets(error)[:TOLD_MOST]
-    JobRecord.objects.filter(name=name).update(
+    TaskRecord.objects.filter(name=name).update(
         ended_at=timezone.now(), is_ok=False, told=words, failures=F("failures") + 1
     )
     alerting.raised(alerting.Seen(FAILED, f"job {name}", words), "job")
