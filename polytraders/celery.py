@@ -12,6 +12,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "polytraders.settings")
 app = Celery("polytraders")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+# Views run in threads, and a thread in which nobody has named an app would ask a broker that is not ours.
+app.set_default()
 
 
 @worker_ready.connect

@@ -342,6 +342,8 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "export-lake": {"task": "apps.eventlog.tasks.export_lake", "schedule": crontab(minute=5)},
     "pack-segments": {"task": "apps.eventlog.tasks.pack_segments", "schedule": crontab(minute=20)},
     "keep-within": {"task": "apps.eventlog.tasks.keep_within", "schedule": crontab(hour=2, minute=41)},
+    # A job is begun when it is asked for; this is for what a broker or a worker has lost.
+    "work-off-jobs": {"task": "apps.replay.jobs.work", "schedule": 10.0, "options": {"expires": 20}},
     "replay-log": {"task": "apps.replay.tasks.replay_log", "schedule": crontab(hour=3, minute=31)},
     "check-projections": {
         "task": "apps.monitoring.tasks.check_projections",

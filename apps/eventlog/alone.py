@@ -20,6 +20,8 @@ class Job(IntEnum):
     REPLAY = 2
     PROJECTIONS = 3
     RECORD = 8  # log and ledger are proved
+    WORK = 4  # places at the bench of jobs; the number is the place's
+    JOB = 5  # one job; the number is its own
 
 
 @contextmanager

@@ -1,6 +1,8 @@
-"""Replays of the stored log, one row each: the evidence that the loop still decides as it did."""
+"""Replays of the stored log, one row each: the evidence that the loop still decides as it did. And jobs."""
 
 from django.db import models
+
+from polytraders.contracts import job as j
 
 
 class ReplayRecord(models.Model):
@@ -36,3 +38,43 @@ class ReplayRecord(models.Model):
 
     def __str__(self) -> str:
         return f"shard {self.shard} to input {self.to_seq}: {self.verdict_code}"
+
+
+class JobRecord(models.Model):
+    """Work that somebody asked for: how far it is, and what came of it. Times are UTC.
+
+    `digest` is the SHA-256 of kind and arguments: the same question. `code` says why there is no result.
+    """
+
+    kind = models.TextField()
+    arguments = models.JSONField()
+    digest = models.TextField()
+    asked_by = models.TextField()
+    state = models.TextField(choices=[(state, state) for state in j.STATES], default=j.QUEUED)
+    part = models.FloatField(default=0.0)
+    words = models.TextField(default="", blank=True)
+    code = models.TextField(default="", blank=True)
+    result = models.JSONField(null=True)
+    is_cancelled = models.BooleanField(default=False)
+    attempts = models.SmallIntegerField(default=0)
+    asked_at = models.DateTimeField(auto_now_add=True)
+    began_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        """Names; few jobs are alive, however many have been."""
+
+        db_table = "replay_job"
+        verbose_name = "job"
+        indexes = (
+            models.Index(fields=("digest", "-id"), name="replay_job_same"),
+            models.Index(fields=("id",), name="replay_job_alive", condition=models.Q(state__in=j.ALIVE)),
+        )
+
+    def __str__(self) -> str:
+        return f"job {self.pk}, {self.kind}: {self.state}"
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether something is still to come."""
+        return self.state in j.ALIVE

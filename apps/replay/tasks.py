@@ -13,8 +13,11 @@ from celery import shared_task
 from django.conf import settings
 
 from apps.eventlog.alone import Job, connected_alone
+from apps.replay.jobs import work
 from apps.replay.models import ReplayRecord
 from polytraders.tied import tied_to
+
+__all__ = ["replay_log", "work"]
 
 log = logging.getLogger(__name__)
 

@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from polytraders.console import codes, guide, incidents, plan, replays, routes, system, views
+from polytraders.console import codes, guide, incidents, jobs, plan, replays, routes, system, views
 from polytraders.console.api import api
 
 DECISION = r"(?P<decision_id>[0-9]{1,17}:[0-9]{1,17})"
@@ -41,4 +41,6 @@ urlpatterns = [
     path("replays/<int:replay_id>", replays.replay, name="replay"),
     path("help/", guide.help_page, name="help"),
     path("api/v1/", api.urls),
+    path("jobs/<int:job_id>", jobs.job, name="job"),
+    path("jobs/<int:job_id>/cancel", jobs.cancel, name="job-cancel"),
 ]

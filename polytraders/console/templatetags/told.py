@@ -163,3 +163,9 @@ def unit(vote: RiskVote) -> str:
 def bound(vote: RiskVote) -> str:
     """How value and limit compare."""
     return "≤" if CHECKS[BITS[vote.check]].side == MOST else "≥"
+
+
+@register.filter
+def unlocalized(value: float) -> str:
+    """A number as attributes want it."""
+    return f"{value:g}"

@@ -1,0 +1,67 @@
+"""A job's own page, which is also the fragment that other pages show of it: progress while it runs, then its result."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from apps.replay import jobs
+from apps.replay.models import JobRecord
+from polytraders.access.permissions import Permission, needs
+from polytraders.console.frame import show
+
+HERE = "decisions"
+
+
+def latest(kind: str, **arguments: Any) -> JobRecord | None:
+    """The last job that was asked the same; one question."""
+    return JobRecord.objects.filter(digest=jobs.digest_of(kind, arguments)).order_by("-id").first()
+
+
+def context_of(job: JobRecord | None) -> dict[str, Any]:
+    """What `console/_job.html` needs."""
+    return {"job": job, "kind": jobs.KINDS.get(job.kind) if job else None}
+
+
+def asked(request: HttpRequest, kind: str, arguments: Mapping[str, Any], back: str, *, fresh: bool = False) -> Any:
+    """Start a job for who is logged in, and go back to the page that shows it; too many are said so there.
+
+    The view that calls this has `@needs(Permission.RUN)` and takes POST only.
+    """
+    try:
+        jobs.start(kind, arguments, request.user.get_username(), fresh=fresh)
+    except jobs.Busy as error:
+        messages.error(request, f"{error.code}: {error}. Wait for one, or cancel it.")
+    return redirect(back)
+
+
+@require_safe
+@never_cache
+@needs(Permission.VIEW)
+def job(request: HttpRequest, job_id: int) -> HttpResponseBase:
+    """One job: for htmx only its fragment, which asks again while there is something to come."""
+    found = JobRecord.objects.filter(id=job_id).first() if job_id < 2**63 else None
+    if found is None:
+        raise Http404("no such job")
+    context = context_of(found)
+    if getattr(request, "htmx", False):
+        return render(request, "console/_job.html", context)
+    return show(request, "console/job.html", HERE, context)
+
+
+@require_POST
+@needs(Permission.RUN)
+def cancel(request: HttpRequest, job_id: int) -> HttpResponseBase:
+    """End a job. It changes nothing but itself."""
+    if job_id >= 2**63 or not jobs.cancel(job_id):
+        messages.warning(request, "That job is over already.")
+    back = request.POST.get("back", "")
+    if not url_has_allowed_host_and_scheme(back, allowed_hosts=None):
+        return redirect("job", job_id)
+    return redirect(back)
