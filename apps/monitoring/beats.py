@@ -14,7 +14,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from apps.monitoring import alerting
-from apps.monitoring.models import AlertRecord, TaskRecord, PulseRecord
+from apps.monitoring.models import AlertRecord, PulseRecord, TaskRecord
 from polytraders.logs import without_secrets
 
 log = logging.getLogger(__name__)

@@ -79,7 +79,9 @@ def prove_record() -> str:
         wrong = [Seen(found.code, where, f"{where}: {found.field}: {found.words}")]
         log.error("%s: %s", found.code, wrong[0].words)
     alerting.settle(wrong, RECORD)
-    beats.pulse(RECORD, code=found.code if found else "", words=wrong[0].words if wrong else "", in_seq=(head or [0])[0])
+    beats.pulse(
+        RECORD, code=found.code if found else "", words=wrong[0].words if wrong else "", in_seq=(head or [0])[0]
+    )
     return found.code if found else ""
 
 

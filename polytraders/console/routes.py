@@ -27,7 +27,10 @@ from polytraders.console.lists import Listed
 from polytraders.contracts.reasons import REASONS
 
 PRIORITIES: Final = [(int(each), each.name) for each in Priority]
-LEVEL_WORDS: Final = [(0, "at once"), *((level, f"unanswered {level} time{'s' if level > 1 else ''}") for level in range(1, LEVELS + 1))]
+LEVEL_WORDS: Final = [
+    (0, "at once"),
+    *((level, f"unanswered {level} time{'s' if level > 1 else ''}") for level in range(1, LEVELS + 1)),
+]
 CHAT: Final = RegexValidator(r"^(-?[0-9]{1,20}|@[A-Za-z0-9_]{5,32})$", "A chat is a number, or a channel's @name.")
 PLAIN: Final = RegexValidator(r"^[\w .:-]{1,60}$", "Letters, digits, spaces and . : - only.")
 

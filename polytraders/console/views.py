@@ -11,13 +11,13 @@ from django.views.decorators.http import require_safe
 
 from apps.monitoring.models import LoopRecord
 from polytraders.access.permissions import Permission, needs
-from polytraders.console import board, decisions, health, stages
+from polytraders.console import board, decisions, health
 from polytraders.console import search as searching
 from polytraders.console.frame import show
 from polytraders.console.problems import problem
 from polytraders.console.waterfall import waterfall
 from polytraders.contracts.decision import DecisionPacket, Vote
-from polytraders.contracts.reasons import REASONS, precedence, reason
+from polytraders.contracts.reasons import reason
 from polytraders.explain import explain
 from polytraders.packets import canonical, packet_id
 
@@ -125,36 +125,6 @@ def packet_json(request: HttpRequest, decision_id: str) -> HttpResponseBase:
     name = f"decision-{row.in_seq}-{row.ordinal}.json"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return HttpResponse(body, content_type="application/json", headers=headers)
-
-
-@require_safe
-@needs(Permission.VIEW)
-def reasons(request: HttpRequest) -> HttpResponseBase:
-    """The whole registry, by stage."""
-    groups = [(stage, [entry for entry in REASONS if entry.stage == stage.number]) for stage in stages.STAGES]
-    return show(request, "console/reasons.html", "reasons", {"groups": groups})
-
-
-@require_safe
-@needs(Permission.VIEW)
-def reason_page(request: HttpRequest, code: str) -> HttpResponseBase:
-    """What a code means and what to do about it."""
-    try:
-        entry = reason(code)
-    except KeyError as error:
-        raise Http404("no such reason code") from error
-    now = board.read()
-    recent = [line for line in now.packets if line.reason == entry]
-    counted = next((line.count for line in now.codes if line.reason == entry), 0)
-    context = {
-        "board": now,
-        "entry": entry,
-        "stage": stages.STAGES[entry.stage - 1],
-        "precedence": precedence(code),
-        "counted": counted,
-        "recent": recent,
-    }
-    return show(request, "console/reason.html", "reasons", context)
 
 
 @require_safe

@@ -14,7 +14,7 @@ register = template.Library()
 def since(moment: dt.datetime | None) -> str:
     """How long ago, in one unit; a dash for never."""
     if moment is None:
-        return "–"
+        return "\N{EN DASH}"
     return age(max(0, int((timezone.now() - moment).total_seconds() * 1e9)))
 
 
