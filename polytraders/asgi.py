@@ -12,8 +12,14 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "polytraders.settings")
 http = get_asgi_application()
 
 # Consumers may import models, so they are looked for only when Django is up. The Celery app makes itself known.
+from django.conf import settings  # noqa: E402
+
 import polytraders.celery  # noqa: E402, F401
+from polytraders.console.watchman import Watchman  # noqa: E402
 from polytraders.urls import websocket_urlpatterns  # noqa: E402
+
+if settings.PROCESS == "web":
+    Watchman().start()
 
 application = ProtocolTypeRouter({
     "http": http,

@@ -23,3 +23,9 @@ def tell_ready(**_signal: Any) -> None:
     path = os.environ.get("POLYTRADERS_READY_FILE")
     if path:
         Path(path).touch()
+
+
+@worker_ready.connect
+def look_at_once(**_signal: Any) -> None:
+    """The first look at the system does not wait for its time."""
+    app.send_task("apps.monitoring.tasks.check_health")

@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from celery.schedules import crontab
 from django.core.exceptions import ImproperlyConfigured
 
+from polytraders.addressbook import MeaninglessError, address_book
 from polytraders.logs import logging_config
 from polytraders.supervisor.place import RUNNING_FILE
 
@@ -193,6 +194,12 @@ LAKE = ENVIRON.get("POLYTRADERS_LAKE") or str(HOME / "lake")
 if VENUE != "simulator" and SPEED != 1:
     raise ImproperlyConfigured("POLYTRADERS_SPEED is for the simulator: a real venue's time cannot be scaled")
 
+try:
+    ALERTS = address_book(ENVIRON)
+    """Where alerts may be sent, and with which secrets."""
+except MeaninglessError as meaningless:
+    raise ImproperlyConfigured(str(meaningless)) from None
+
 STAGES = (
     "registry", "ingest", "eventlog", "signals", "fairvalue", "execution", "risk", "oms", "ledger", "replay",
     "monitoring",
@@ -327,6 +334,10 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 30.0,
         "options": {"expires": 60},
     },
+    "watch-log": {"task": "apps.monitoring.tasks.watch_log", "schedule": 5.0, "options": {"expires": 10}},
+    "escalate": {"task": "apps.monitoring.tasks.escalate", "schedule": 15.0, "options": {"expires": 30}},
+    "deliver": {"task": "apps.monitoring.tasks.deliver", "schedule": 5.0, "options": {"expires": 10}},
+    "prove-record": {"task": "apps.monitoring.tasks.prove_record", "schedule": crontab(hour=4, minute=41)},
     # A segment is closed at the hour. What is packed can still be exported, only slower.
     "export-lake": {"task": "apps.eventlog.tasks.export_lake", "schedule": crontab(minute=5)},
     "pack-segments": {"task": "apps.eventlog.tasks.pack_segments", "schedule": crontab(minute=20)},
@@ -342,7 +353,8 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "forget-expired": {"task": "polytraders.access.tasks.forget_expired", "schedule": crontab(hour=3, minute=17)},
 }
 
-LOGGING = logging_config(ENVIRON.get("POLYTRADERS_PROCESS", ""))
+PROCESS = ENVIRON.get("POLYTRADERS_PROCESS", "")
+LOGGING = logging_config(PROCESS)
 
 TIME_ZONE = "UTC"
 USE_TZ = True

@@ -12,6 +12,8 @@ Codes:  GOV_EVENT_ORDER, GOV_CHAIN_BROKEN, GOV_FENCE_LOST, GOV_SHARD_TAKEN, GOV_
         GOV_DISK_FULL, GOV_SEGMENT_TORN, GOV_CHECKPOINT_UNUSABLE, GOV_COMMAND_EXPIRED, GOV_COMMAND_TWICE,
         GOV_APPROVAL_MISSING, GOV_LOG_DROPPED
 Never:  reorders by a venue's time; changes what is written; imports another stage.
+Change: kinds of inputs are only ever added (`polytraders/contracts/inputs.py`); how long it is kept,
+        POLYTRADERS_RETENTION_DAYS.
 
 To read: store.py (the writer) and blocks.py (what it is given), then segments.py, bodies.py and packed.py (bytes),
 reading.py, walk.py and verify.py (proof), inbox.py, checkpoints.py, retention.py; core/ holds the arithmetic.

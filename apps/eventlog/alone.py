@@ -19,6 +19,7 @@ class Job(IntEnum):
     SEGMENTS = 1  # closed segments are read and packed
     REPLAY = 2
     PROJECTIONS = 3
+    RECORD = 8  # log and ledger are proved
     WORK = 4  # places at the bench of jobs; the number is the place's
     JOB = 5  # one job; the number is its own
     SCORES = 7

@@ -8,4 +8,5 @@ In:     the valid book, the strategy's wish, the fee schedule
 Out:    ExecutionEstimate (q_exec, slippage, fees, p_fill)
 Codes:  EXEC_UNFILLABLE
 Never:  sends, changes or cancels an order; shares code with the paper venue, or it would grade itself.
+Change: the walk is `apps/execution/core/walk.py`; fees are facts of the market.
 """

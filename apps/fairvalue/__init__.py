@@ -9,4 +9,5 @@ In:     FeatureVector, reference prices
 Out:    FairValue (p_hat, lower, upper, buffer)
 Codes:  STRAT_FEATURES_INCOMPLETE, STRAT_REFERENCE_STALE, STRAT_NO_OPINION, STRAT_BAND_WIDE
 Never:  gives a number without a band; trades on a window that was not observed.
+Change: a strategy is a pure function with a typed template: `polytraders/strategies/`.
 """

@@ -9,4 +9,5 @@ In:     decoded rows (SNAP_*, LEVEL, TRADE, REFUSED, GAP inputs)
 Out:    BookSnapshot, valid or refused
 Codes:  INTEL_FRAME_*, INTEL_BOOK_*, and the other codes of the door
 Never:  repairs a book by guessing; drops a message for being old, since venue times step back as a matter of course.
+Change: what may be believed is code: `apps/ingest/core/book.py`; how old a book may be, `polytraders/limits.toml`.
 """

@@ -9,4 +9,5 @@ In:     Fill, resolutions, deposits
 Out:    Transfer, Position
 Codes:  EXEC_LEDGER_*
 Never:  books an event twice; changes what was booked; rounds in our favour.
+Change: it is not changed; a new kind of movement is a line in `apps/ledger/core/transfers.py` and a migration.
 """

@@ -11,9 +11,14 @@ from psycopg import Cursor
 from polytraders.contracts import checks as c
 from polytraders.contracts import state as s
 from polytraders.contracts.inputs import Kind
+from polytraders.contracts.reasons import number
 from polytraders.contracts.stretch import Stretch, control_rows
 
-TABLES: Final = ("monitoring_stage", "monitoring_scope", "monitoring_strategy")
+TABLES: Final = ("monitoring_stage", "monitoring_scope", "monitoring_strategy", "monitoring_code")
+CODE_NS: Final = 600_000_000_000
+"""Codes are counted by ten minutes of loop time."""
+SAYS_CODE: Final = (Kind.REFUSED, Kind.GAP)
+"""Kinds of control inputs whose `a` is the number of a code."""
 CONTROLS: Final = {
     Kind.FACT: (1, "facts"), Kind.REFUSED: (2, "refused"), Kind.GAP: (2, "gaps"), Kind.RESOLVED: (9, "resolutions"),
     Kind.EPOCH: (3, "epochs"), Kind.KILL: (11, "kills"), Kind.RELEASE: (11, "releases"),
@@ -59,6 +64,14 @@ def apply(cursor: Cursor[Any], stretch: Stretch) -> None:
                 [counts.last_ts.get(key) for key in keys],
             ),
         )
+    codes = _codes(stretch, rows)
+    if codes:
+        cursor.execute(
+            "INSERT INTO monitoring_code (shard, ts, code, count)"
+            " SELECT %s, * FROM unnest(%s::bigint[], %s::int[], %s::bigint[])"
+            " ON CONFLICT (shard, ts, code) DO UPDATE SET count = monitoring_code.count + excluded.count",
+            (stretch.shard, *([key[part] for key in codes] for part in (0, 1)), list(codes.values())),
+        )
     for scope in _scopes(stretch, rows):
         cursor.execute(
             'INSERT INTO monitoring_scope (shard, scope, "index", is_killed, in_seq, ts, actor, reason)'
@@ -101,6 +114,24 @@ def _counted(stretch: Stretch, rows: np.ndarray) -> _Counts:
         counts.add(6, "estimates", decided[details["filled"] > 0])
     counts.count = Counter({key: count for key, count in counts.count.items() if count})
     return counts
+
+
+def _codes(stretch: Stretch, rows: np.ndarray) -> Counter[tuple[int, int]]:
+    """How often each code was said, by the beginning of its ten minutes and its number."""
+    found: Counter[tuple[int, int]] = Counter()
+    outs = stretch.outs
+    counted = outs[(outs["counted"] > 0) & (outs["counted_first"] != s.NONE)]
+    for ts, first, count in _plain(counted, "ts", "counted_first", "counted"):
+        found[ts // CODE_NS * CODE_NS, number(c.code_of(first))] += count
+    for ts, code in _plain(outs[outs["kind"] == s.DONE], "ts", "first"):
+        found[ts // CODE_NS * CODE_NS, code] += 1
+    for ts, code in _plain(rows[np.isin(rows["kind"], SAYS_CODE) & (rows["a"] > 0)], "recv_ts", "a"):
+        found[ts // CODE_NS * CODE_NS, code] += 1
+    return found
+
+
+def _plain(rows: np.ndarray, *names: str) -> Iterator[tuple[int, ...]]:
+    return zip(*(rows[name].tolist() for name in names), strict=True)
 
 
 def _strategies(stretch: Stretch, rows: np.ndarray) -> dict[int, dict[str, Any]]:

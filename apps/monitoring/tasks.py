@@ -1,72 +1,88 @@
-"""Looks at the system from outside the loop: is it alive, is there room, does anything wait, are the tables right?"""
+"""Looks at the system from outside the loop, and tells people: is it alive, is there room, are log and tables right?
+
+Each may be given out twice, or by two workers at once: an alert is on record once, a message is written once.
+"""
 
 import logging
-import shutil
-import time
-from typing import Final, NamedTuple
+from typing import Final
 
 from celery import shared_task
 from django.conf import settings
 from django.db import DatabaseError, connection
 
 from apps.eventlog.alone import Job, connected_alone
-from apps.monitoring import projecting
-from apps.monitoring.models import LoopRecord
+from apps.eventlog.verify import verify
+from apps.monitoring import alerting, beats, delivering, escalating, lastwords, logwatch, looking, projecting
+from apps.monitoring.alerting import Seen
+from polytraders import journal
 
 log = logging.getLogger(__name__)
 
-LOOP_AGE_S_MAX: Final = 10.0
-INBOX_AGE_S_MAX: Final = 30.0
-FREE_BYTES_MIN: Final = 2 << 30
-FREE_SHARE_MIN: Final = 0.05
+HEALTH: Final = "health"
+RECORD: Final = "record"
 DRIFT: Final = "GOV_PROJECTION_DRIFT"
-WAITING: Final = """
-SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0) FROM inbox WHERE shard = %s"""
-
-
-class Wrong(NamedTuple):
-    """Something that somebody should look at."""
-
-    code: str
-    words: str
-
-
-def wrongs(shard: int) -> list[Wrong]:
-    """Everything that is wrong now.
-
-    Raises:
-        DatabaseError: The database cannot be asked.
-    """
-    found = []
-    loop = LoopRecord.objects.filter(shard=shard).only("at_ns").first()
-    age_s = (time.time_ns() - loop.at_ns) / 1e9 if loop else None
-    if age_s is None or age_s > LOOP_AGE_S_MAX:
-        said = "never said anything" if age_s is None else f"said nothing for {age_s:.0f} s"
-        found.append(Wrong("GOV_LOOP_SILENT", f"the loop of shard {shard} has {said}"))
-    free = shutil.disk_usage(settings.HOME)
-    if free.free < FREE_BYTES_MIN or free.free < FREE_SHARE_MIN * free.total:
-        found.append(Wrong("GOV_DISK_LOW", f"{free.free >> 20:,} MB of {free.total >> 20:,} MB are free"))
-    with connection.cursor() as cursor:
-        cursor.execute(WAITING, (shard,))
-        count, oldest_s = cursor.fetchone()
-    if count and oldest_s > INBOX_AGE_S_MAX:
-        found.append(Wrong("GOV_INBOX_BACKLOG", f"{count:,} commands wait, the oldest for {oldest_s:.0f} s"))
-    return found
 
 
 @shared_task
 def check_health(shard: int = 0) -> list[str]:
-    """Say what is wrong, with its code, in the log; the codes."""
+    """Say what is wrong, with its code, in the log and as alerts; the codes.
+
+    Where it cannot be asked, that is told: to the routes that were known last, since there is nowhere to write it.
+    """
     try:
-        found = wrongs(shard)
+        found = looking.wrongs(shard)
+        alerting.settle(found, HEALTH)
+        beats.pulse(HEALTH, wrong=[seen.code for seen in found])
+        lastwords.remember()
+        lastwords.recovered()
     except DatabaseError as error:
         # Who asks is not the one who keeps the log; it has its own code for this.
         connection.close()
-        log.error("the database cannot be asked: %s", str(error).strip().partition("\n")[0])
+        words = f"the database cannot be asked: {str(error).strip().partition(chr(10))[0]}"
+        log.error("%s", words)
+        lastwords.tell(alerting.one_line(words))
         return []
-    for wrong in found:
-        log.error("%s: %s", *wrong)
-    return [wrong.code for wrong in found]
+    for seen in found:
+        log.error("%s: %s", seen.code, seen.words)
+    return [seen.code for seen in found]
+
+
+@shared_task
+def watch_log(shard: int = 0) -> int:
+    """Look through new control rows of the log for alerts; how many rows."""
+    return logwatch.look(shard)
+
+
+@shared_task
+def escalate() -> list[int]:
+    """Tell more people about what nobody answers; the incidents that rose."""
+    return escalating.escalate()
+
+
+@shared_task
+def deliver() -> dict[str, int]:
+    """Send what is written; how many by what became of them."""
+    return delivering.deliver()
+
+
+@shared_task
+def prove_record() -> str:
+    """Prove the whole log and the ledger, as `polytraders verify` does; the code of what is wrong, "" = nothing is."""
+    with connected_alone(settings.DATABASE_URL, Job.RECORD, 0) as own:
+        if own is None:
+            return ""
+        found = verify(settings.DATABASE_URL or "", settings.HOME, checks=(journal.verify,))
+        head = own.execute("SELECT coalesce(max(seq), 0) FROM log_head WHERE shard = 0").fetchone()
+    wrong = []
+    if found is not None:
+        where = f"{found.table} of shard {found.shard}, input {found.in_seq}"
+        wrong = [Seen(found.code, where, f"{where}: {found.field}: {found.words}")]
+        log.error("%s: %s", found.code, wrong[0].words)
+    alerting.settle(wrong, RECORD)
+    beats.pulse(
+        RECORD, code=found.code if found else "", words=wrong[0].words if wrong else "", in_seq=(head or [0])[0]
+    )
+    return found.code if found else ""
 
 
 @shared_task
@@ -82,4 +98,6 @@ def check_projections(shard: int = 0) -> list[str]:
     wrong = [line for line in found if not line.is_equal]
     for line in wrong:
         log.error("%s: %s: %d missing, %d surplus", DRIFT, line.table, line.missing, line.surplus)
+    seen = [Seen(DRIFT, line.table, f"{line.missing} rows missing, {line.surplus} surplus") for line in wrong]
+    alerting.settle(seen, "projections")
     return [line.table for line in wrong]

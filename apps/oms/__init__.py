@@ -9,4 +9,5 @@ In:     ApprovedTrade, venue reports
 Out:    Order, Fill, differences
 Codes:  EXEC_FILL, EXEC_RESTING, EXEC_CANCELLED and the other codes of an order's life, GOV_RECONCILE_MISMATCH
 Never:  makes an order without an approval; takes silence for a no; asks permission to cancel.
+Change: allowed steps are a table: `apps/oms/core/lifecycle.py`.
 """

@@ -9,4 +9,5 @@ In:     registry facts (FACT and TICK_SIZE inputs)
 Out:    Market
 Codes:  GOV_INSTRUMENT_*, INTEL_REGISTRY_STALE
 Never:  fills in a fact that it was not told; a missing one is missing, and stage 7 refuses the market.
+Change: facts come from the venue, every few minutes; a file can only assume them in a replay (`--registry`).
 """

@@ -10,4 +10,5 @@ Out:    ReplayReport; a row for each nightly one
 Codes:  GOV_REPLAY_*
 Never:  uses another loop than live trading; reads anything that was not known at the moment;
         changes a row of the log, or makes the loop wait.
+Change: it has no settings; it runs each night, or on the page Replays.
 """

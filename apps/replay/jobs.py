@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 KINDS: Final[dict[str, j.Kind]] = {
     "book": j.Kind("Book at this decision", "polytraders.revisiting:book", 300.0, "console/_job_book.html"),
     "again": j.Kind("Replay of this decision", "polytraders.revisiting:again", 300.0, "console/_job_again.html"),
+    "replay": j.Kind("Replay of the log", "polytraders.scrubbing:whole", 3_600.0, "console/_job_replay.html"),
+    "state": j.Kind("State behind this input", "polytraders.scrubbing:state", 900.0, "console/_job_state.html"),
 }
 """Everything that can be asked for. A new one needs a line here and a runner (`polytraders/working.py`)."""
 

@@ -65,10 +65,11 @@ def _kept(shard: int) -> ReplayRecord:
         return ReplayRecord.objects.create(
             shard=shard, verdict_code="GOV_REPLAY_ABORTED", first_difference=words[-WORDS_MAX:], seconds=seconds
         )
-    return ReplayRecord.objects.create(shard=shard, seconds=seconds, report=report, **_columns(report))
+    return ReplayRecord.objects.create(shard=shard, seconds=seconds, report=report, **columns(report))
 
 
-def _columns(report: dict[str, Any]) -> dict[str, Any]:
+def columns(report: dict[str, Any]) -> dict[str, Any]:
+    """What a row says of a report beside the whole of it."""
     same = ("verdict_code", "input_head", "output_head", "chain_head", "events_per_second", "build")
     found = {name: report[name] for name in same}
     found |= {name: report["log"][name] for name in ("from_seq", "to_seq", "parity", "drift")}

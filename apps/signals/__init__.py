@@ -9,4 +9,5 @@ In:     the valid book and the trades
 Out:    FeatureVector
 Codes:  INTEL_SCALE_INVALID
 Never:  decides whether to trade; lets a gap pass for a quiet market.
+Change: a measure is a field of FeatureVector and a line in `apps/signals/core/features.py`.
 """

@@ -8,6 +8,7 @@ from typing import Final
 from django.conf import settings
 from django.db.models import Count, Q, Sum
 
+from apps.monitoring.incidents import Watch, watch
 from apps.monitoring.models import LoopRecord, ScopeRecord, StageRecord, StrategyRecord
 from apps.oms.models import OrderRecord
 from apps.registry.models import MarketRecord
@@ -76,6 +77,7 @@ class Board:
         packets: The newest first.
         codes: The most frequent first.
         evaluations: Of the last hour.
+        watch: Urgent incidents that are open, and whether anybody looks at the system.
     """
 
     loop: LoopRecord | None
@@ -88,6 +90,7 @@ class Board:
     packets: tuple[PacketLine, ...]
     codes: tuple[CodeLine, ...]
     evaluations: int
+    watch: Watch
 
     @property
     def state(self) -> str:
@@ -118,14 +121,14 @@ class Board:
 
 
 def strip(shard: int = 0, *, now_ns: Clock = time.time_ns, names: Mapping[int, str] | None = None) -> Board:
-    """Only what the strip on top of every page says: four questions, none of them about decisions.
+    """Only what the strip on top of every page says: five questions, none of them about decisions.
 
     A page that knows the strategies' `names` already spares one of them.
     """
     loop = LoopRecord.objects.filter(shard=shard).first()
     killed, unknown, is_open = _stopped(shard, strategy_names(shard) if names is None else names)
     age_ns = max(0, now_ns() - loop.at_ns) if loop else 0
-    return Board(loop, age_ns, killed, unknown, is_open, 0, (), (), (), 0)
+    return Board(loop, age_ns, killed, unknown, is_open, 0, (), (), (), 0, watch())
 
 
 def _stopped(shard: int, names: Mapping[int, str]) -> tuple[tuple[str, ...], int, int]:
@@ -188,6 +191,7 @@ def read(shard: int = 0, *, now_ns: Clock = time.time_ns) -> Board:
             if count
         ),
         evaluations=evaluations,
+        watch=watch(),
     )
 
 

@@ -48,7 +48,7 @@ def fragments(shard: int = 0) -> dict[str, Fragment]:
     context = {"board": now, "live": True}
     loop = now.loop
     keys: dict[str, Hashable] = {
-        "strip": (now.age_ns, now.state, now.killed, now.unknown_orders, loop.in_seq if loop else 0),
+        "strip": (now.age_ns, now.state, now.killed, now.unknown_orders, loop.in_seq if loop else 0, now.watch),
         "stages": (tuple((line.counts, line.ended) for line in now.stages), now.state, loop.loop_ts if loop else 0),
         "packets": (tuple(line.row.id for line in now.packets), now.state),
         "codes": (tuple((line.reason.code, line.count) for line in now.codes), now.state),

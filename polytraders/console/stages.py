@@ -1,5 +1,6 @@
 """The eleven stages as pages show them: from each app's own page, so that no text stands twice."""
 
+import re
 from importlib import import_module
 from typing import Final, NamedTuple
 
@@ -38,3 +39,33 @@ def _stage(number: int, app: str) -> Stage:
 
 
 STAGES: Final = tuple(_stage(number, app) for number, app in enumerate(OWNERS) if app)
+
+
+class Told(NamedTuple):
+    """A stage's own page in parts: what it does, and the labelled lines."""
+
+    about: str
+    takes: str
+    gives: str
+    codes: str
+    never: str
+    change: str
+    files: str
+
+
+LABEL: Final = re.compile(r"^(In|Out|Codes|Never|Change): +", re.MULTILINE)
+
+
+def told(app: str) -> Told:
+    """The page of `apps/<app>/__init__.py`."""
+    page = import_module(f"apps.{app}").__doc__ or ""
+    head, *parts = LABEL.split(page)
+    found = dict(zip(parts[::2], parts[1::2], strict=True))
+    labelled = {name: _line(text.partition("\n\n")[0]) for name, text in found.items()}
+    after = list(found.values())[-1].partition("\n\n")[2] if found else ""
+    about = " ".join(_line(part) for part in head.strip().split("\n\n")[2:])
+    return Told(about, *(labelled.get(name, "") for name in ("In", "Out", "Codes", "Never", "Change")), _line(after))
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())

@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from ipaddress import ip_address
 
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.views.decorators.cache import never_cache
@@ -11,11 +11,10 @@ from django.views.decorators.http import require_safe
 
 from apps.monitoring.models import LoopRecord
 from polytraders.access.permissions import Permission, needs
-from polytraders.console import board, health, stages
+from polytraders.console import board, health
 from polytraders.console import search as searching
 from polytraders.console.frame import show
 from polytraders.console.problems import problem
-from polytraders.contracts.reasons import REASONS, precedence, reason
 
 
 @require_safe
@@ -62,36 +61,6 @@ def is_local(request: HttpRequest) -> bool:
 def overview(request: HttpRequest) -> HttpResponseBase:
     """The live page."""
     return show(request, "console/overview.html", "overview", {"board": board.read()})
-
-
-@require_safe
-@needs(Permission.VIEW)
-def reasons(request: HttpRequest) -> HttpResponseBase:
-    """The whole registry, by stage."""
-    groups = [(stage, [entry for entry in REASONS if entry.stage == stage.number]) for stage in stages.STAGES]
-    return show(request, "console/reasons.html", "reasons", {"groups": groups})
-
-
-@require_safe
-@needs(Permission.VIEW)
-def reason_page(request: HttpRequest, code: str) -> HttpResponseBase:
-    """What a code means and what to do about it."""
-    try:
-        entry = reason(code)
-    except KeyError as error:
-        raise Http404("no such reason code") from error
-    now = board.read()
-    recent = [line for line in now.packets if line.reason == entry]
-    counted = next((line.count for line in now.codes if line.reason == entry), 0)
-    context = {
-        "board": now,
-        "entry": entry,
-        "stage": stages.STAGES[entry.stage - 1],
-        "precedence": precedence(code),
-        "counted": counted,
-        "recent": recent,
-    }
-    return show(request, "console/reason.html", "reasons", context)
 
 
 @require_safe

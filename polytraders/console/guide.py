@@ -1,0 +1,64 @@
+"""How to read all this in five minutes: the loop, one rejected trade, words, keys, and what to do at night."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from apps.risk.models import DecisionRecord
+from polytraders.access.permissions import Permission, needs
+from polytraders.console import board
+from polytraders.console.frame import show
+from polytraders.console.pictures import plan as picture
+from polytraders.contracts.decision import Verdict
+from polytraders.contracts.reason import Reason
+from polytraders.contracts.reasons import by_number
+
+REJECTED: Final = list(Verdict).index(Verdict.REJECT)
+LOOKED_AT: Final = 200
+
+
+@dataclass(frozen=True)
+class Example:
+    """A rejected trade of this very system, in words."""
+
+    row: DecisionRecord
+    market: str
+    strategy: str
+    reason: Reason
+    trade: str
+
+
+def example(shard: int = 0) -> Example | None:
+    """The newest rejection that had an edge to be told; among the last ones only, so that it is found at once."""
+    rows = list(DecisionRecord.objects.filter(shard=shard, verdict=REJECTED).order_by("-id")[:LOOKED_AT])
+    told = [row for row in rows if None not in (row.net_edge, row.p_own, row.q_exec, row.fee, row.buffer)]
+    # One that failed by its edge shows the rule best.
+    row = next((row for row in told if by_number(row.code).code == "STRAT_NO_EDGE"), told[0] if told else None)
+    if row is None:
+        return None
+    titles = board.market_titles(shard, {row.market})
+    names = board.strategy_names(shard)
+    return Example(
+        row,
+        titles.get(row.market) or f"market {row.market}",
+        names.get(row.strategy) or f"strategy {row.strategy}",
+        by_number(row.code),
+        f"{'SELL' if row.action else 'BUY'} {'NO' if row.outcome else 'YES'}",
+    )
+
+
+@require_safe
+@never_cache
+@needs(Permission.VIEW)
+def help_page(request: HttpRequest) -> HttpResponseBase:
+    """The page."""
+    context = {
+        "example": example(),
+        "boxes": picture.boxes(),
+        "arrows": picture.arrows(),
+    }
+    return show(request, "console/help.html", "help", context)
