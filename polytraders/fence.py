@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from polytraders.contracts.control import EVERYTHING, Killed
-from polytraders.contracts.inputs import Scope
+from polytraders.contracts.scope import Scope
 
 FILE: Final = "kill.fence"
 MAGIC: Final = b"PTFENCE1"

@@ -179,6 +179,11 @@ SPEED = env_number("POLYTRADERS_SPEED", 1, 1, 100, ENVIRON)
 SEED = env_number("POLYTRADERS_SEED", 7, 0, 2**31 - 1, ENVIRON)
 PORT = env_number("PORT", 0, 0, 65_535, ENVIRON)
 """Of the console, on loopback; 0 is any that is free."""
+KILL_KEY = env_secret("POLYTRADERS_KILL_KEY", 32, ENVIRON)
+"""Signs what lets a page kill; the kill endpoint has the same, and no other secret."""
+KILL_PORT = env_number("POLYTRADERS_KILL_PORT", 0, 0, 65_535, ENVIRON)
+KILL_URL = ENVIRON.get("POLYTRADERS_KILL_URL") or (f"http://127.0.0.1:{KILL_PORT}/kill" if KILL_PORT else "")
+"""Where a browser reaches the kill endpoint; "" = only through the web process."""
 SIMULATOR_URL = ENVIRON.get("POLYTRADERS_SIMULATOR_URL")
 FAMILIES = env_list(
     "POLYTRADERS_FAMILIES", () if VENUE == "simulator" else ("btc-updown-5m", "btc-updown-15m"), ENVIRON

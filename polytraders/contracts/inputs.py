@@ -10,6 +10,8 @@ from enum import IntEnum
 
 import numpy as np
 
+from polytraders.contracts.scope import Scope as Scope  # noqa: PLC0414  it was here before, and is still looked for here
+
 INPUT_VERSION = 1
 
 PRICE_UNIT = 10_000
@@ -133,16 +135,6 @@ class MarketStatus(IntEnum):
     HALTED = 2
     RESOLVING = 3
     RESOLVED = 4
-
-
-class Scope(IntEnum):
-    """What a kill covers."""
-
-    GLOBAL = 0
-    VENUE = 1
-    CLUSTER = 2
-    MARKET = 3
-    STRATEGY = 4
 
 
 class Command(IntEnum):
