@@ -148,6 +148,7 @@ class Command(IntEnum):
     CAPITAL = 6
     RESOLVED = 7
     FLATTEN = 8
+    PARAMETER = 9  # a setting of a strategy
 
 
 MARKET_DATA = frozenset(
