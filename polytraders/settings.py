@@ -341,6 +341,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "apps.monitoring.tasks.check_projections",
         "schedule": crontab(hour=4, minute=11),
     },
+    "follow-up": {"task": "polytraders.console.tasks.follow_up", "schedule": 5.0, "options": {"expires": 10}},
     "forget-expired": {"task": "polytraders.access.tasks.forget_expired", "schedule": crontab(hour=3, minute=17)},
 }
 
