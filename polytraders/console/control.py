@@ -95,13 +95,14 @@ def page(request: HttpRequest) -> HttpResponseBase:
     context: dict[str, Any] = {
         "board": now,
         "tree": tree,
-        "loop_ts": now.loop.loop_ts if now.loop else 0,
+        "stages": list(Stage),
         "rungs": rollouts.ladder(now.loop.loop_ts if now.loop else 0),
         "proposals": foureyes.listed("release", "rollout"),
         "listed": listed,
         "history": [(row, Scope(row.scope).name.lower(), more.get(row.key)) for row in listed.rows],
         "drills": list(Drill.objects.filter(shard=0).order_by("-id")[:DRILLS]),
         "me": request.user.get_username(),
+        "can_answer": foureyes.answerable(request.user),
     }
     chosen = request.GET.get("release", "")
     if chosen:

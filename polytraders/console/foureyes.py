@@ -12,11 +12,12 @@ from typing import Any, Final
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
 
 from apps.risk.models import Proposal, ProposalStep
 from polytraders.access import audit
-from polytraders.access.permissions import Permission
+from polytraders.access.permissions import Permission, may
 from polytraders.console import asked, kills
 from polytraders.console.asked import Answered
 from polytraders.console.problems import Refused
@@ -184,15 +185,22 @@ class Shown:
         state: waiting, confirmed, refused, withdrawn, expired, done or failed.
         steps: What happened to it.
         is_open: Whether it can be answered.
+        address: Where.
     """
 
     def __init__(self, row: Proposal, steps: list[ProposalStep]) -> None:
         self.row, self.steps = row, steps
         self.is_open = not steps and row.expires_at > timezone.now()
         self.state = steps[-1].state if steps else "waiting" if self.is_open else "expired"
+        self.address = reverse(f"answer-{row.kind}", args=[row.id])
 
 
 def listed(*kinds: str, shard: int = 0) -> list[Shown]:
     """The newest proposals of some kinds; two queries."""
     rows = list(Proposal.objects.filter(shard=shard, kind__in=kinds).order_by("-id").prefetch_related("steps")[:SHOWN])
     return [Shown(row, sorted(row.steps.all(), key=lambda step: step.id)) for row in rows]
+
+
+def answerable(user: Any) -> list[str]:
+    """Kinds of proposals that this person may answer."""
+    return [kind for kind, permission in NEEDS.items() if may(user, permission)]
