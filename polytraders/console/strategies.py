@@ -96,7 +96,7 @@ def rows(tree: Tree, now_ts: int, shard: int = 0) -> list[Row]:
                 cost,
                 realised,
                 fees,
-            )  # fmt: skip
+            )
         )
     return made
 
