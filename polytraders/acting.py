@@ -72,30 +72,25 @@ def kill(given: argparse.Namespace) -> int:
     """`polytraders kill`: fence, table, inbox, in this order."""
     import psycopg
 
-    from apps.risk import controls
-    from polytraders import fence
-    from polytraders.contracts.control import Killed
-    from polytraders.contracts.inputs import Scope
+    from polytraders.contracts.scope import Scope
+    from polytraders.killing import stopping
 
-    path, scope = _home() / fence.FILE, Scope[given.scope.upper()]
-    began = time.perf_counter()
-    try:
-        fence.kill(path, scope, given.name)
-        print(f"fence   killed in {1_000 * (time.perf_counter() - began):.1f} ms: the loop obeys it with all else down")
-    except fence.FenceError as error:
+    kill = stopping.stop(
+        _home(), Scope[given.scope.upper()], given.name, _actor(), through="terminal", reason=given.reason,
+        shard=given.shard,
+    )  # fmt: skip
+    if kill.fence:
         # Record and inbox may still understand it.
-        print(f"fence   NOT written: {error}")
-    key = f"kill:{uuid.uuid4().hex}"
+        print(f"fence   NOT written: {kill.fence}")
+    else:
+        print(f"fence   killed in {kill.fence_us / 1_000:.1f} ms: the loop obeys it with all else down")
     try:
         with _connected() as conn:
-            actor = _actor()
-            controls.note(
-                conn, given.shard, Killed(scope, given.name), controls.KILL, actor=actor, reason=given.reason, key=key
-            )
+            stopping.record(conn, kill)
             print("record  written")
-            answer = _ask(conn, given.shard, "kill", "kill", key, _scoped(given))
+            answer = _answered(conn, given.shard, kill.key)
     except psycopg.OperationalError:
-        print("record  not written: the database cannot be reached. The fence holds.")
+        print("record  not written: the database cannot be reached. The fence holds; the record follows by itself.")
         return OK
     return _tell(answer, "loop    killed", needs_answer=False)
 
@@ -107,13 +102,16 @@ def release(given: argparse.Namespace) -> int:
     from apps.risk import controls
     from polytraders import fence
     from polytraders.contracts.control import Killed
-    from polytraders.contracts.inputs import Scope
+    from polytraders.contracts.scope import Scope
+    from polytraders.killing import stopping
 
     if not given.reason.strip():
         return _say("GOV_RELEASE_PRECONDITION", "a release needs its reason")
     scope, key = Scope[given.scope.upper()], f"release:{uuid.uuid4().hex}"
     try:
         with _connected() as conn:
+            # A kill that still waits for its record is older than this release, and must stand before it.
+            stopping.record_all(conn, _home())
             controls.note(
                 conn, given.shard, Killed(scope, given.name), controls.RELEASE,
                 actor=_actor(), reason=given.reason, key=key,
@@ -195,9 +193,14 @@ def _scoped(given: argparse.Namespace) -> dict[str, Any]:
 def _ask(conn: Any, shard: int, kind: str, permission: str, key: str, told: dict[str, Any]) -> Answered | None:
     """Put a command into the inbox and wait for its COMMAND row in the log; None when the loop says nothing."""
     from apps.eventlog import inbox
-    from polytraders.contracts.inputs import Kind
 
     inbox.put(conn, kind, _actor(), permission, key, told, EXPIRES_S, shard)
+    return _answered(conn, shard, key)
+
+
+def _answered(conn: Any, shard: int, key: str) -> Answered | None:
+    from polytraders.contracts.inputs import Kind
+
     ends = time.monotonic() + ANSWER_S
     while time.monotonic() < ends:
         row = conn.execute(ANSWERED, (shard, int(Kind.COMMAND), key)).fetchone()

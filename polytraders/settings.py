@@ -4,6 +4,7 @@ Trading parameters, limits, kills and rollout stages are not here and never will
 that a replay sees the value that was in force then.
 """
 
+import datetime as dt
 import json
 import os
 import secrets
@@ -180,6 +181,11 @@ SPEED = env_number("POLYTRADERS_SPEED", 1, 1, 100, ENVIRON)
 SEED = env_number("POLYTRADERS_SEED", 7, 0, 2**31 - 1, ENVIRON)
 PORT = env_number("PORT", 0, 0, 65_535, ENVIRON)
 """Of the console, on loopback; 0 is any that is free."""
+KILL_KEY = env_secret("POLYTRADERS_KILL_KEY", 32, ENVIRON)
+"""Signs what lets a page kill; the kill endpoint has the same, and no other secret."""
+KILL_PORT = env_number("POLYTRADERS_KILL_PORT", 0, 0, 65_535, ENVIRON)
+KILL_URL = ENVIRON.get("POLYTRADERS_KILL_URL") or (f"http://127.0.0.1:{KILL_PORT}/kill" if KILL_PORT else "")
+"""Where a browser reaches the kill endpoint; "" = only through the web process."""
 SIMULATOR_URL = ENVIRON.get("POLYTRADERS_SIMULATOR_URL")
 FAMILIES = env_list(
     "POLYTRADERS_FAMILIES", () if VENUE == "simulator" else ("btc-updown-5m", "btc-updown-15m"), ENVIRON
@@ -213,6 +219,12 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django_htmx",
+    # Without its search for other apps' registrations: `console/admin.py` names all that it shows.
+    "django.contrib.admin.apps.SimpleAdminConfig",
+    "axes",
+    "django_otp",
+    "django_otp.plugins.otp_static",
+    "django_otp.plugins.otp_totp",
     "polytraders",
     "polytraders.access",
     "polytraders.console",
@@ -231,6 +243,8 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "polytraders.access.headers.content_security",
+    "polytraders.access.limiting.Limits",
+    "axes.middleware.AxesMiddleware",
 ]
 
 ROOT_URLCONF = "polytraders.urls"
@@ -248,6 +262,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "polytraders.access.permissions.permissions",
                 "polytraders.console.frame.navigation",
+                "polytraders.console.frame.killing",
             ],
         },
     },
@@ -293,6 +308,26 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "login"
+
+# The first refuses whom the lock-out has locked; the second asks the password.
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = dt.timedelta(minutes=15)
+# By name and address together: nobody can lock somebody else out from afar.
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_RESET_ON_SUCCESS = True
+AXES_LOCKOUT_CALLABLE = "polytraders.access.locking.locked"
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "password", "otp", "csrfmiddlewaretoken"]
+AXES_DISABLE_ACCESS_LOG = True
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
+OTP_TOTP_ISSUER = "Polytraders"
+
+DATA_UPLOAD_MAX_MEMORY_SIZE = FILE_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
+"""Of a request's body; `access/bounds.py` refuses a larger one before anything reads it."""
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 200
+CSRF_FAILURE_VIEW = "polytraders.access.locking.forged"
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_HTTPONLY = True
@@ -350,6 +385,8 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "apps.monitoring.tasks.check_projections",
         "schedule": crontab(hour=4, minute=11),
     },
+    "follow-up": {"task": "polytraders.console.tasks.follow_up", "schedule": 5.0, "options": {"expires": 10}},
+    "verify-audit": {"task": "polytraders.access.tasks.verify_audit", "schedule": crontab(hour=3, minute=23)},
     "forget-expired": {"task": "polytraders.access.tasks.forget_expired", "schedule": crontab(hour=3, minute=17)},
 }
 
