@@ -117,7 +117,7 @@ def write(cursor: Cursor[Any], quotes: Sequence[Quote], samples: Sequence[Sample
     """Overwrite these rows, one statement a table."""
     for statement, rows in ((QUOTES, quotes), (SAMPLES, samples), (FEEDS, feeds)):
         if rows:
-            cursor.execute(statement, (_encode(rows).decode(),), prepare=True)
+            cursor.execute(statement, (_encode(rows).decode(),))
 
 
 def forget(cursor: Cursor[Any], shard: int, before_ts: int) -> None:

@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from polytraders.console import views
+from polytraders.console import feeds, markets, signals, views
 from polytraders.console.api import api
 
 DECISION = r"(?P<decision_id>[0-9]{1,17}:[0-9]{1,17})"
@@ -16,5 +16,9 @@ urlpatterns = [
     path("reasons/<str:code>/", views.reason_page, name="reason"),
     re_path(rf"^decisions/{DECISION}$", views.decision, name="decision"),
     re_path(rf"^decisions/{DECISION}\.json$", views.packet_json, name="packet-json"),
+    path("markets/", markets.markets, name="markets"),
+    path("markets/<int:index>", markets.market, name="market"),
+    path("feeds/", feeds.feeds, name="feeds"),
+    path("signals/", signals.signals, name="signals"),
     path("api/v1/", api.urls),
 ]
