@@ -166,7 +166,7 @@ class Shard:
             setup.addresses.reference, tuple(SYMBOLS), partial(_reference_event, loop), clock,
             _chance(setup), connection=REFERENCE_CONNECTION,
         )  # fmt: skip
-        care = Care(loop, parts.directory, market)
+        care = Care(loop, parts.directory, market, parts.meter.differing)
         ask = partial(_ask_book, asker, setup.addresses.clob)
         watcher.start()
         outside = [market.run(), reference.run(), care.subscribe(), care.witness(ask), _wait_for(deaf)]

@@ -13,6 +13,7 @@ from psycopg import sql
 
 from apps.eventlog import reading
 from apps.eventlog.store import nothing
+from apps.ingest import projections as ingest
 from apps.ledger import projections as ledger
 from apps.monitoring import projections as monitoring
 from apps.oms import projections as oms
@@ -21,7 +22,7 @@ from apps.risk import projections as risk
 from polytraders.contracts.state import DETAIL, OUT
 from polytraders.contracts.stretch import Control, Stretch
 
-ALL: Final = (registry, risk, oms, ledger, monitoring)
+ALL: Final = (registry, ingest, risk, oms, ledger, monitoring)
 TABLES: Final = tuple(table for projection in ALL for table in projection.TABLES)
 CONTROLS_AT_ONCE: Final = 10_000
 CONTROLS: Final = """

@@ -15,6 +15,8 @@ ACK_S: Final = 30.0
 """A browser that has not taken a frame for so long is gone, or asleep: it connects again when it wakes."""
 LOGIN_S: Final = 60.0
 NOT_LOGGED_IN, TOO_SLOW = 4401, 4408
+PARTS_MOST: Final = 64
+"""Of one page."""
 TAKEN, NOT_SHOWN = "taken", "not shown"
 """What the browser says about a frame; the second: something was open over it, so everything is sent again."""
 
@@ -31,13 +33,14 @@ class BoardConsumer(AsyncWebsocketConsumer):
         self._answered = asyncio.Event()
         self._answer = TAKEN
         asked = parse_qs(self.scope.get("query_string", b"").decode("ascii", "replace"))
-        self._parts = frozenset(",".join(asked.get("parts", [])).split(",")) - {""}
+        named = ",".join(asked.get("parts", [])).split(",")[:PARTS_MOST]
+        self._parts = frozenset(named) - {""}
         await self.accept()
         if not await self._is_logged_in():
             await self.close(NOT_LOGGED_IN)
             return
         self._live = live.shared()
-        self._live.watch()
+        self._live.watch(self._parts)
         self._pump = asyncio.create_task(self._send())
 
     async def disconnect(self, code: int) -> None:
@@ -46,7 +49,7 @@ class BoardConsumer(AsyncWebsocketConsumer):
             self._pump.cancel()
             with suppress(asyncio.CancelledError):
                 await self._pump
-            await self._live.leave()
+            await self._live.leave(self._parts)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """The browser's answer to a frame; anything else is not listened to."""

@@ -1,11 +1,13 @@
-"""What the live page is sent: fragments, read and rendered once for all browsers of this process, the newest only.
+"""What live pages are sent: fragments, read and rendered once for all browsers of this process, the newest only.
 
-A hint from the loop wakes the reader, a second without one does too, and it never reads more than five times a second.
-Hints are no data: without the channel layer the page is a second old at most, and nothing else changes.
+A hint from the loop wakes a reader, a second without one does too. A fragment is sent at once and then five times a
+second at most; what changes in between is never rendered. Hints are no data: without the channel layer a page is a
+second old at most, and nothing else changes.
 """
 
 import asyncio
-from collections.abc import Callable, Hashable, Mapping
+from collections import Counter
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
@@ -15,79 +17,117 @@ from channels.layers import get_channel_layer
 from django.db import DatabaseError
 from django.template.loader import render_to_string
 
-from polytraders.console import board
+from polytraders.console import board, quotes
+from polytraders.console.fragment import Fragment
 
 GROUP: Final = "loop"
-"""Group of the channel layer to which the loop's process sends `{"type": "loop.hint"}` after a commit."""
+"""Group of the channel layer to which the loop's process sends `{"type": "loop.hint", "of": ["log", "quotes"]}`."""
 BREATH_S: Final = 0.2
+QUOTE_BREATH_S: Final = 0.04
+"""Between two readings of quotes; each fragment of theirs is sent five times a second at most all the same."""
 IDLE_S: Final = 1.0
 RETRY_S: Final = 1.0
 REJOIN_S: Final = 3_600.0
 """A layer forgets the members of a group after a day."""
+SECOND_NS: Final = 1_000_000_000
 
 log = structlog.get_logger(__name__)
 
-
-class Fragment(NamedTuple):
-    """A part of the page: what it depends on, and its HTML."""
-
-    key: Hashable
-    html: str
-
-
-Read = Callable[[], Mapping[str, Fragment]]
+Shown = Mapping[str, Hashable]
+"""Keys of the fragments that browsers have been sent, by name."""
+Read = Callable[[frozenset[str], Shown], Mapping[str, Fragment]]
+"""Reads the named fragments (none named: all) and renders those whose keys are not the shown ones."""
+BOARD: Final = ("strip", "stages", "packets", "codes")
 
 
-def fragments(shard: int = 0) -> dict[str, Fragment]:
-    """All parts of the page as they are now."""
+class Source(NamedTuple):
+    """Where fragments come from.
+
+    Attributes:
+        of: What a hint calls it.
+        read: Called in a thread.
+        has: Whether a name is one of its own.
+        breath_s: Between two readings.
+        rest_s: Between two sendings of one fragment.
+    """
+
+    of: str
+    read: Read
+    has: Callable[[str], bool]
+    breath_s: float = BREATH_S
+    rest_s: float = 0.0
+
+
+def fragments(parts: frozenset[str], shown: Shown, shard: int = 0) -> dict[str, Fragment]:
+    """Parts of the overview as they are now; the strip alone costs four questions, whatever the log holds."""
+    only_strip = parts == {"strip"}
     try:
-        now = board.read(shard)
+        now = board.strip(shard) if only_strip else board.read(shard)
     except DatabaseError:
         log.warning("page: no database")
         return {"strip": Fragment("database", render_to_string("console/_strip.html", {"board": None, "live": True}))}
     context = {"board": now, "live": True}
     loop = now.loop
+    # The browser lets the age run on by itself, so the strip is sent once a second when nothing else in it changes.
+    second = loop.at_ns // SECOND_NS if loop else 0
     keys: dict[str, Hashable] = {
-        "strip": (now.age_ns, now.state, now.killed, now.unknown_orders, loop.in_seq if loop else 0, now.watch),
+        "strip": (now.age_ns if now.state == "stale" else second, now.state, now.killed, now.unknown_orders,
+                  now.feed_state, str(loop.books) if loop else "", now.watch),
         "stages": (tuple((line.counts, line.ended) for line in now.stages), now.state, loop.loop_ts if loop else 0),
         "packets": (tuple(line.row.id for line in now.packets), now.state),
         "codes": (tuple((line.reason.code, line.count) for line in now.codes), now.state),
+    }  # fmt: skip
+    return {
+        name: Fragment(key, render_to_string(f"console/_{name}.html", context))
+        for name, key in keys.items()
+        if (not parts or name in parts) and shown.get(name) != key
     }
-    return {name: Fragment(key, render_to_string(f"console/_{name}.html", context)) for name, key in keys.items()}
+
+
+SOURCES: Final = (
+    Source("log", fragments, BOARD.__contains__),
+    Source("quotes", quotes.fragments, quotes.is_part, QUOTE_BREATH_S, BREATH_S),
+)
 
 
 class Live:
-    """The one reader of a process and its event loop. It reads while somebody watches."""
+    """The one reader of a process and its event loop. It reads what somebody watches, while somebody watches."""
 
-    def __init__(self, read: Read = fragments) -> None:
-        """`read` is called in a thread."""
+    def __init__(self, sources: Sequence[Source] = SOURCES) -> None:
+        """Read from these."""
         self.version = 0
         self.reads = 0
-        self._read = read
-        self._frames: dict[str, tuple[int, Fragment]] = {}
+        self._sources = sources
+        self._frames: dict[str, tuple[int, float, Fragment]] = {}
         self._changed = asyncio.Condition()
-        self._hinted = asyncio.Event()
-        self._watchers = 0
+        self._hinted = {source.of: asyncio.Event() for source in sources}
+        self._watched: Counter[str] = Counter()
         self._task: asyncio.Task[None] | None = None
 
-    def watch(self) -> None:
-        """Somebody watches: start reading if nobody did."""
-        self._watchers += 1
+    def watch(self, parts: frozenset[str] = frozenset()) -> None:
+        """Somebody watches these parts, none named = those of the overview: start reading if nobody did."""
+        self._watched.update(parts or BOARD)
+        self.hint()
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run())
 
-    async def leave(self) -> None:
+    async def leave(self, parts: frozenset[str] = frozenset()) -> None:
         """One watcher fewer; the last one stops the reading."""
-        self._watchers -= 1
-        if self._watchers == 0 and self._task is not None:
+        self._watched.subtract(parts or BOARD)
+        self._watched = +self._watched
+        for name in [name for name in self._frames if name not in self._watched]:
+            del self._frames[name]
+        if not self._watched and self._task is not None:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
                 await self._task
             self._task = None
 
-    def hint(self) -> None:
-        """Something has changed: do not wait for the second to pass."""
-        self._hinted.set()
+    def hint(self, of: str | None = None) -> None:
+        """Something has changed (None: anything may have): do not wait for the second to pass."""
+        for name, hinted in self._hinted.items():
+            if of in (None, name):
+                hinted.set()
 
     async def newer(self, than: int, parts: frozenset[str] = frozenset()) -> tuple[int, str]:
         """Wait for a version after `than` of one of the parts (none named: of any).
@@ -97,38 +137,54 @@ class Live:
         """
 
         def html() -> str:
-            return "".join(
-                part.html for name, (seen, part) in self._frames.items() if seen > than and (not parts or name in parts)
-            )
+            found = ((name, *frame) for name, frame in self._frames.items() if not parts or name in parts)
+            return "".join(part.html for _, seen, _, part in found if seen > than)
 
         async with self._changed:
             await self._changed.wait_for(lambda: self.version > than and html())
             return self.version, html()
 
     async def _run(self) -> None:
-        listener = asyncio.create_task(self._listen())
-        clock = asyncio.get_running_loop().time
+        tasks = [asyncio.create_task(self._listen())]
+        tasks += [asyncio.create_task(self._follow(source)) for source in self._sources]
         try:
-            while True:
-                began = clock()
-                self._hinted.clear()
-                await self._publish(await database_sync_to_async(self._read)())
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._hinted.wait(), IDLE_S)
-                await asyncio.sleep(max(0.0, began + BREATH_S - clock()))
+            # A reader that fails takes the others with it; the next watcher starts them anew.
+            await asyncio.gather(*tasks)
         finally:
-            listener.cancel()
-            with suppress(asyncio.CancelledError):
-                await listener
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _publish(self, parts: Mapping[str, Fragment]) -> None:
+    async def _follow(self, source: Source) -> None:
+        clock = asyncio.get_running_loop().time
+        hinted = self._hinted[source.of]
+        while True:
+            began = clock()
+            hinted.clear()
+            wanted = frozenset(name for name in self._watched if source.has(name))
+            ready = {name: self._frames[name][1] + source.rest_s for name in wanted if name in self._frames}
+            due = frozenset(name for name in wanted if ready.get(name, 0.0) <= began)
+            if due:
+                shown = {name: frame[2].key for name, frame in self._frames.items() if name in due}
+                found = await database_sync_to_async(source.read)(due, shown)
+                await self._publish(found, clock())
+            # What rests has its turn as soon as it may, for it may have changed meanwhile.
+            next_turn = min((at - began for at in ready.values() if at > began), default=IDLE_S)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(hinted.wait(), min(IDLE_S, next_turn))
+            await asyncio.sleep(max(0.0, began + source.breath_s - clock()))
+
+    async def _publish(self, parts: Mapping[str, Fragment], now: float) -> None:
         self.reads += 1
-        old = {name: part for name, (_, part) in self._frames.items()}
-        changed = {name: part for name, part in parts.items() if name not in old or old[name].key != part.key}
+        changed = {
+            name: part
+            for name, part in parts.items()
+            if name in self._watched and (name not in self._frames or self._frames[name][2].key != part.key)
+        }
         if changed:
             async with self._changed:
                 self.version += 1
-                self._frames |= {name: (self.version, part) for name, part in changed.items()}
+                self._frames |= {name: (self.version, now, part) for name, part in changed.items()}
                 self._changed.notify_all()
 
     async def _listen(self) -> None:
@@ -153,8 +209,9 @@ class Live:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(REJOIN_S):
                         while True:
-                            await layer.receive(name)
-                            self.hint()
+                            told = await layer.receive(name)
+                            for of in told.get("of") or (None,):
+                                self.hint(of)
         finally:
             with suppress(Exception):
                 await layer.group_discard(GROUP, name)

@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -37,6 +38,8 @@ from polytraders.shard.keeping import INPUTS, Keeper
 from polytraders.shard.kills import Kills
 from polytraders.shard.meter import Meter
 from polytraders.shard.process import ShardLoop
+from polytraders.shard.quotes import QuoteThread
+from polytraders.shard.quoting import Quoter
 from polytraders.shard.telling import Teller
 from polytraders.venues.binance.wire import Decoder as ReferenceDecoder
 from polytraders.venues.polymarket.wire import Decoder
@@ -93,13 +96,14 @@ class Parts(NamedTuple):
     keeper: Keeper
     meter: Meter
     teller: Teller
+    quoter: Quoter
 
 
 def shard_loop(parts: Parts, clock: Clock, committed: Callable[[list[int]], None]) -> ShardLoop:
     """The loop over what has been opened."""
     return ShardLoop(
         parts.drive, parts.intake, parts.directory, parts.committer, clock, parts.kills, parts.keeper, parts.meter,
-        committed=committed, told=parts.teller.look,
+        committed=committed, told=parts.teller.look, quoter=parts.quoter,
     )  # fmt: skip
 
 
@@ -147,7 +151,9 @@ def open_parts(basis: Basis, writer: Writer, conn: psycopg.Connection[Any], cloc
     journal = Journal.restore(directory.names, conn, basis.shard)
     committer = Committer(writer, _raw_segment(basis, writer, conn), journal, teller.project, head.seq + 1)
     keeper = Keeper(basis.dsn, basis.home, basis.shard, build, in_seq=head.seq, now=now, inputs=basis.checkpoint_inputs)
-    return Parts(restored.drive, intake, directory, committer, kills, keeper, meter, teller)
+    telling = QuoteThread(basis.dsn, basis.shard, len(names), MARKET_CONNECTIONS, meter.differing)
+    quoter = Quoter(state, lambda: directory.count, telling, time.monotonic, all_new=True)
+    return Parts(restored.drive, intake, directory, committer, kills, keeper, meter, teller, quoter)
 
 
 def _open_epoch(

@@ -5,6 +5,7 @@ Nothing here decides: it subscribes, and it puts what it saw through the door li
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Final, Protocol
 
@@ -48,8 +49,11 @@ class Feed(Protocol):
 class Care:
     """Keeps subscriptions, lost books and witnesses of one shard."""
 
-    def __init__(self, loop: ShardLoop, directory: Directory, feed: Feed) -> None:
-        """Look after the markets of `directory`."""
+    def __init__(
+        self, loop: ShardLoop, directory: Directory, feed: Feed, differing: Counter[int] | None = None
+    ) -> None:
+        """Look after the markets of `directory`; books that differ from the venue's own are counted in `differing`."""
+        self._differing: Counter[int] = Counter() if differing is None else differing
         self._loop = loop
         self._directory = directory
         self._feed = feed
@@ -118,6 +122,7 @@ class Care:
             if not was_suspect:
                 self._suspect = index
                 return
+            self._differing[index] += 1
             log.warning("market %d: the venue's own book is another than ours; a whole book is asked for", index)
             self._feed.resubscribe(list(self._directory.listings[index].tokens))
             return

@@ -1,7 +1,7 @@
 """What the loop process measures of itself: delays and queues. Nothing of it ever reaches a decision."""
 
 import resource
-from collections import deque
+from collections import Counter, deque
 from pathlib import Path
 from typing import Final
 
@@ -26,6 +26,7 @@ class Meter:
         recorded_s: Newest times from an approval's verdict to its commit.
         blocks: Blocks committed.
         seq: Last committed input.
+        differing: How often a market's book was another than the venue's own when it was asked, by market.
         through_s: From the newest arrival that a committed block began with to its commit.
     """
 
@@ -40,6 +41,7 @@ class Meter:
         self.recorded_s: deque[float] = deque(maxlen=KEPT)
         self.blocks = 0
         self.seq = 0
+        self.differing: Counter[int] = Counter()
         self.through_s = 0.0
 
     def stepped(self, inputs: np.ndarray, waiting: int, decided_s: float | None) -> None:

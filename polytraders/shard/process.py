@@ -32,6 +32,7 @@ from polytraders.shard.intake import Arrival, Intake
 from polytraders.shard.kills import Kills
 from polytraders.shard.meter import Meter
 from polytraders.shard.pending import Pending, Ready
+from polytraders.shard.quoting import Quoter
 from polytraders.shard.stepping import step
 
 log = logging.getLogger(__name__)
@@ -68,6 +69,7 @@ class ShardLoop:
 
     Attributes:
         meter: What it has measured of itself.
+        quoter: What tells pages of books.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class ShardLoop:
         meter: Meter,
         committed: Callable[[list[int]], None],
         told: Callable[[Ready], None],
+        quoter: Quoter,
     ) -> None:
         """Put the parts together.
 
@@ -96,7 +99,11 @@ class ShardLoop:
             meter: Told how long things take.
             committed: Told the inbox rows of each block once they are committed.
             told: Told of each block before it is handed over, in this thread, where the state may be looked at.
+            quoter: Tells pages of books, beside the record.
         """
+        self.quoter = quoter
+        self._hint: Callable[[str], None] | None = None
+        self._has_news = False
         self.meter = meter
         self._drive = drive
         self._intake = intake
@@ -141,6 +148,10 @@ class ShardLoop:
         asked = Asked(row.kind, row.actor, row.permission, row.payload, row.code)
         self.arrive(lambda intake, proc_ts: intake.command(row.id, row.key, asked, proc_ts))
 
+    def hint_with(self, hint: Callable[[str], None]) -> None:
+        """Have this told of news, "log" behind a commit that others can see and "quotes" behind told quotes."""
+        self._hint = self.quoter.telling.hint = hint
+
     def wake(self) -> None:
         """Look now."""
         self._arrived.set()
@@ -175,6 +186,7 @@ class ShardLoop:
             self._pool.submit(self._committer.set_aside, [*self._pending.raws, *self._intake.raws])
             raise
         finally:
+            self.quoter.close()
             self._pool.shutdown(wait=True)
 
     async def _wait(self) -> None:
@@ -183,6 +195,7 @@ class ShardLoop:
         span = self._clock.wall_s(TICK_NS - now % TICK_NS)
         if self._pending.rows and self._commit is None:
             span = min(span, max(0.0, BLOCK_S - self._age_s()))
+        span = min(span, self.quoter.due_s())
         if not self._arrivals:
             self._arrived.clear()
         with contextlib.suppress(TimeoutError):
@@ -215,11 +228,13 @@ class ShardLoop:
         if taken is not None:
             stepped = step(self._drive, taken.inputs)
             reach("stepped")
+            self.quoter.saw(taken.inputs, stepped.outs, stepped.details)
             self._pending.add(taken.inputs, taken.controls, stepped, taken.raws, taken.inbox_ids, time.monotonic_ns())
             decided_s = (time.monotonic_ns() - arrived_ns) / 1e9 if waiting else None
             self.meter.stepped(taken.inputs, waiting, decided_s)
         self._settle()
         self._hand_over()
+        self.quoter.look()
 
     def _look_for_kills(self, sent: set[Killed]) -> None:
         """Give the loop a KILL for every scope that fence or table say is killed and the loop does not.
@@ -241,6 +256,8 @@ class ShardLoop:
         committed = self._commit.result()
         self._commit = None
         self.meter.committed(committed)
+        if self._has_news and self._hint is not None:
+            self._hint("log")
         if self._packed is not None and self._packed[0] <= committed.head.seq:
             # Only a state whose inputs are committed may be begun with again.
             packed, self._packed = self._packed, None
@@ -259,6 +276,7 @@ class ShardLoop:
         self._told(ready)
         reach("handed over")
         inbox_ids = ready.inbox_ids
+        self._has_news = bool(len(ready.outs) or ready.controls)
         in_seq, now = int(ready.inputs["in_seq"][-1]), int(ready.inputs["recv_ts"][-1])
         self._commit = asyncio.wrap_future(self._pool.submit(self._committer.commit, ready, money))
         self._commit.add_done_callback(lambda done: self._arrived.set())

@@ -5,6 +5,7 @@ it.
 """
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
@@ -19,11 +20,42 @@ from polytraders.shard.process import ShardLoop
 log = logging.getLogger(__name__)
 
 RETRY_S: Final = 2.0
+GROUP: Final = "loop"
+"""Group of the channel layer that whoever shows pages listens to."""
+HINT_S: Final = 1.0
 Work = Callable[[asyncio.Event, Callable[[ShardLoop], None]], Awaitable[None]]
 
 
 async def _no_application(scope: Any, receive: Any, send: Any) -> None:
     """Messages are hints; there is nothing to be made of them."""
+
+
+class Hinter:
+    """Says to whoever shows pages that there is something new, one message at a time and never waited for."""
+
+    def __init__(self, here: asyncio.AbstractEventLoop, layer: Any) -> None:
+        """Send from the event loop `here`."""
+        self._here = here
+        self._layer = layer
+        self._sending: asyncio.Task[None] | None = None
+        self._next: set[str] = set()
+
+    def __call__(self, of: str) -> None:
+        """There is news of this kind: "quotes" or "log". From any thread."""
+        with contextlib.suppress(RuntimeError):
+            self._here.call_soon_threadsafe(self._add, of)
+
+    def _add(self, of: str) -> None:
+        self._next.add(of)
+        if self._sending is None or self._sending.done():
+            self._sending = self._here.create_task(self._send())
+
+    async def _send(self) -> None:
+        while self._next:
+            of, self._next = sorted(self._next), set()
+            # Whatever a broker does, the loop trades on; pages look every second without being told to.
+            with contextlib.suppress(Exception):
+                await asyncio.wait_for(self._layer.group_send(GROUP, {"type": "loop.hint", "of": of}), HINT_S)
 
 
 class LoopWorker(Worker):
@@ -51,6 +83,7 @@ class LoopWorker(Worker):
 
     def _ready(self, loop: ShardLoop) -> None:
         self._loop = loop
+        loop.hint_with(Hinter(asyncio.get_running_loop(), self.channel_layer))
         log.info("ready")
         told = os.environ.get("POLYTRADERS_READY_FILE")
         if told:

@@ -13,7 +13,9 @@ from channels.testing import WebsocketCommunicator
 from polytraders.access.permissions import Role
 from polytraders.console import live
 from polytraders.console.consumers import NOT_LOGGED_IN
-from polytraders.console.live import Fragment, Live
+from polytraders.console.fragment import Fragment
+from polytraders.console.live import Live, Shown
+from polytraders.console.live import Source as Origin
 from polytraders.console.routing import websocket_urlpatterns
 
 DEADLINE_S = 10.0
@@ -28,29 +30,33 @@ class Person:
 
 
 class Source:
-    """A page whose one fragment is a number that a test raises."""
+    """A page with a fragment that is a number, which a test raises, and one that never changes."""
 
     def __init__(self) -> None:
         self.number = 1
         self.times: list[float] = []
 
-    def __call__(self) -> dict[str, Fragment]:
+    def __call__(self, parts: frozenset[str], shown: Shown) -> dict[str, Fragment]:
         self.times.append(time.monotonic())
-        return {"strip": Fragment(self.number, f'<div id="strip">{self.number}</div>'), "still": Fragment(0, "<p></p>")}
+        made = {
+            "strip": Fragment(self.number, f'<div id="strip">{self.number}</div>'),
+            "stages": Fragment(0, "<p></p>"),
+        }
+        return {name: part for name, part in made.items() if name in parts and shown.get(name) != part.key}
 
 
 @asynccontextmanager
-async def reading(source: Callable[[], Any]) -> AsyncIterator[Live]:
+async def reading(source: Any, *, rest_s: float = 0.0, breath_s: float = live.BREATH_S) -> AsyncIterator[Live]:
     """The process' reader, with a source of the test's."""
-    reader = Live(source)
+    reader = Live([Origin("log", source, lambda name: True, breath_s, rest_s)])
     live._of_loop[asyncio.get_running_loop()] = reader
     yield reader
     live._of_loop.clear()
 
 
 @asynccontextmanager
-async def browser(person: Person | None = None) -> AsyncIterator[WebsocketCommunicator]:
-    socket = WebsocketCommunicator(URLRouter(websocket_urlpatterns), "/ws/board")
+async def browser(person: Person | None = None, parts: str = "") -> AsyncIterator[WebsocketCommunicator]:
+    socket = WebsocketCommunicator(URLRouter(websocket_urlpatterns), f"/ws/board{parts}")
     scope: Any = socket.scope
     scope["user"] = person or Person()
     connected, _ = await socket.connect(timeout=DEADLINE_S)
@@ -198,3 +204,69 @@ async def test_the_page_goes_on_without_the_channel_layer_and_hears_it_again(mon
         reads = reader.reads
         layer.queue.put_nowait({"type": "loop.hint"})
         await until(lambda: reader.reads > reads)
+
+
+async def test_only_what_is_watched_is_read() -> None:
+    asked: list[frozenset[str]] = []
+
+    def source(parts: frozenset[str], shown: Shown) -> dict[str, Fragment]:
+        asked.append(parts)
+        return {name: Fragment(1, f"<p id={name}></p>") for name in parts if name not in shown}
+
+    async with reading(source) as reader, browser(parts="?parts=strip,quote-7") as socket:
+        first = await told(socket)
+        assert ("<p id=strip></p>" in first) and ("<p id=quote-7></p>" in first)
+        async with browser(parts="?parts=quote-8") as other:
+            assert await told(other) == "<p id=quote-8></p>"
+        assert set(reader._watched) == {"strip", "quote-7"}
+        assert "quote-8" not in reader._frames
+    assert asked[0] == {"strip", "quote-7"}
+    assert frozenset({"strip", "quote-7", "quote-8"}) in asked
+
+
+async def test_a_fragment_is_sent_at_once_and_then_five_times_a_second() -> None:
+    source = Source()
+    async with reading(source, rest_s=0.2, breath_s=0.01) as reader, browser(parts="?parts=strip") as socket:
+        await told(socket)
+        await asyncio.sleep(0.3)
+        began = time.monotonic()
+        frames, first_s = 0, 0.0
+        while time.monotonic() < began + 1.0:
+            source.number += 1
+            reader.hint("log")
+            await socket.send_to("taken")
+            if not await socket.receive_nothing(timeout=0.01):
+                await told(socket)
+                frames += 1
+                first_s = first_s or time.monotonic() - began
+        last = source.number
+        await socket.send_to("taken")
+        assert await told(socket) == f'<div id="strip">{last}</div>', "what it came to rest at, without another hint"
+    assert first_s < 0.15
+    assert 3 <= frames <= 6
+
+
+async def test_a_socket_on_which_nothing_is_said_lives() -> None:
+    source = Source()
+    async with reading(source) as reader, browser() as socket:
+        await told(socket)
+        await socket.send_to("taken")
+        assert await socket.receive_nothing(timeout=12.0, interval=0.5)
+        source.number = 2
+        reader.hint()
+        assert await told(socket) == '<div id="strip">2</div>'
+
+
+async def test_a_browser_that_takes_nothing_costs_one_frame_however_long_it_sleeps() -> None:
+    source = Source()
+    async with reading(source) as reader, browser(parts="?parts=strip") as slow, browser(parts="?parts=strip") as quick:
+        await told(slow)
+        await told(quick)
+        for number in range(2, 8):
+            source.number = number
+            reader.hint()
+            await quick.send_to("taken")
+            assert f">{number}<" in await told(quick)
+        assert slow.output_queue.qsize() == 0
+        await slow.send_to("taken")
+        assert ">7<" in await told(slow)

@@ -9,6 +9,7 @@ from django.utils.safestring import SafeString
 
 from polytraders import figures as f
 from polytraders.console import what_if
+from polytraders.console.pictures.bands import Band
 from polytraders.contracts.checks import BITS, CHECKS, MOST
 from polytraders.contracts.decision import RiskVote
 from polytraders.contracts.reason import Reason
@@ -230,3 +231,35 @@ def edge_of(value: float | None) -> str:
 def add_number(value: float, more: float) -> str:
     """A sum as attributes want it; Django's own knows whole numbers only."""
     return f"{value + more:g}"
+
+
+@register.filter
+def ppm(value: int) -> str:
+    """Parts per million as a factor."""
+    return f.fixed(value, 6, 4)
+
+
+@register.filter
+def of_a_million(value: int) -> str:
+    """Parts per million as whole per cent, rounded down: only what is whole is 100."""
+    return f"{value // 10_000} %"
+
+
+@register.filter
+def across(ends: tuple[float, float]) -> float:
+    """Width between two places of a picture; what there is can be seen."""
+    return max(1.0, round(abs(ends[1] - ends[0]), 1))
+
+
+@register.filter
+def title_of(market: object) -> str:
+    """A market's question, or what stands for it."""
+    return str(market)
+
+
+@register.filter
+def lost_words(bands: "list[Band]") -> str:
+    """A lane of states for who cannot see it."""
+    whole = sum(band.end - band.start for band in bands)
+    valid = sum(band.end - band.start for band in bands if band.state == 0)
+    return f"valid for {valid / whole * 100:.1f} % of the time" if whole else "nothing is known"

@@ -1,0 +1,103 @@
+"""The feed strip: one lane a market with the states of its book over time, and how late rows came as bars."""
+
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple
+
+from polytraders.console.pictures.prices import time_ticks
+from polytraders.console.pictures.scale import WIDTH, Scale, Tick
+
+LANE: Final = 18.0
+"""Height of a lane."""
+LEFT, RIGHT = 0.0, float(WIDTH)
+BAR_HEIGHT: Final = 120.0
+
+
+class Change(NamedTuple):
+    """From `ts` on the book was valid (0), unknown (1) or waited for a whole one (2), and why."""
+
+    ts: int
+    state: int
+    why: int
+
+
+class Band(NamedTuple):
+    """A stretch in one state: where it lies, which state, why."""
+
+    x: float
+    width: float
+    state: int
+    why: int
+    start: int
+    end: int
+
+
+def bands(changes: Iterable[Change], start: int, end: int, before: int = 1) -> list[Band]:
+    """One lane between two moments.
+
+    Args:
+        changes: In the order of time; those before `start` say what the state was then.
+        start: ns.
+        end: ns, later.
+        before: The state before the first change.
+    """
+    x = Scale(start, end, LEFT, RIGHT)
+    made: list[Band] = []
+    at, state, why = start, before, 0
+    for change in changes:
+        if change.ts > start:
+            moment = min(change.ts, end)
+            if moment > at:
+                made.append(Band(x(at), round(max(1.0, x(moment) - x(at)), 1), state, why, at, moment))
+            at = moment
+        state, why = change.state, change.why
+    if at < end:
+        made.append(Band(x(at), round(max(1.0, x(end) - x(at)), 1), state, why, at, end))
+    return made
+
+
+def lost(changes: Iterable[Change], start: int, end: int, before: int = 0) -> list[tuple[int, int]]:
+    """The stretches in which the book was not valid."""
+    return [(band.start, band.end) for band in bands(changes, start, end, before) if band.state != 0]
+
+
+def axis(start: int, end: int) -> list[Tick]:
+    """Times of day under the lanes."""
+    return time_ticks(Scale(start, end, LEFT, RIGHT))
+
+
+class Bar(NamedTuple):
+    """One bar of a histogram: up to which edge, how many rows, their part of all, and where it is drawn."""
+
+    words: str
+    rows: int
+    part: float
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+def histogram(counts: Sequence[int], edges: Sequence[int], unit: str) -> list[Bar]:
+    """Bars of counts by edge; the last count is of what lies beyond the last edge."""
+    total, most = sum(counts), max(counts, default=0)
+    if not total:
+        return []
+    width = WIDTH / len(counts)
+    made = []
+    for place, count in enumerate(counts):
+        height = round(BAR_HEIGHT * count / most, 1)
+        height = max(height, 1.0) if count else 0.0
+        words = f"≤ {edges[place]:,} {unit}" if place < len(edges) else f"> {edges[-1]:,} {unit}"
+        x = round(place * width + 2, 1)
+        made.append(Bar(words, count, count / total, x, BAR_HEIGHT - height, round(width - 4, 1), height))
+    return made
+
+
+def quantile(counts: Sequence[int], edges: Sequence[int], part: float) -> int | None:
+    """The edge below which `part` of all lie; None for none, or beyond the last edge."""
+    total, seen = sum(counts), 0
+    for place, count in enumerate(counts):
+        seen += count
+        if total and seen >= part * total:
+            return edges[place] if place < len(edges) else None
+    return None
