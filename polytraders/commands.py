@@ -1,0 +1,211 @@
+"""Kill, release, rollout and limits: one function each, for the terminal, the pages and the interface.
+
+Nothing here prints or waits. A kill is written to the fence first, which needs only the file; then to the control
+table, then to the loop's inbox. A release goes the other way round: table, fence, and last the loop, which lets the
+scope trade only when the other two agree. What the loop says to a command stands in its log: `answered` looks there.
+"""
+
+import json
+import time
+import uuid
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import psycopg
+
+from apps.eventlog import inbox
+from apps.eventlog.bodies import What, unpack
+from apps.risk import controls
+from polytraders import fence
+from polytraders.config import load_limits
+from polytraders.contracts.control import Killed
+from polytraders.contracts.inputs import Kind, Scope
+from polytraders.contracts.state import LIMITS
+
+SCOPES: Final = tuple(scope.name.lower() for scope in Scope)
+STAGES: Final = ("replay", "shadow", "paper", "canary", "live")
+NAME_MAX: Final = 200
+EXPIRES_S: Final = 60.0
+ANSWER_ROWS: Final = 1_000_000
+"""Inputs after which a command that expires in a minute has been answered or never will be."""
+ANSWERED: Final = """
+SELECT payload FROM log_control WHERE shard = %s AND in_seq > %s AND in_seq <= %s AND kind = %s AND key = %s"""
+WAITS: Final = "SELECT 1 FROM inbox WHERE key = %s"
+HEAD: Final = "SELECT seq FROM log_head WHERE shard = %s"
+LIMITS_NOW: Final = "SELECT body FROM log_record WHERE shard = %s AND what = %s ORDER BY in_seq DESC LIMIT 1"
+PRECONDITION: Final = "GOV_RELEASE_PRECONDITION"
+
+Connection = psycopg.Connection[Any]
+Connect = Callable[[], AbstractContextManager[Connection]]
+
+
+class CommandError(ValueError):
+    """It cannot be asked; nothing was changed. `code` says why."""
+
+    def __init__(self, code: str, words: str) -> None:
+        """`words` are for a person."""
+        super().__init__(words)
+        self.code = code
+
+
+class By(NamedTuple):
+    """Who asks.
+
+    Attributes:
+        actor: `cli:ada`, `web:ada`, `key:reports`.
+        reason: Why, "" = not said.
+        key: Idempotency key of the command; made here when nobody brings one.
+        shard: Whose loop.
+    """
+
+    actor: str
+    reason: str = ""
+    key: str = ""
+    shard: int = 0
+
+
+class Command(NamedTuple):
+    """A command on its way to the loop.
+
+    Attributes:
+        key: Under which its answer will stand in the log.
+        after_seq: Last input before it; the answer is a later one.
+        shard: Whose loop.
+    """
+
+    key: str
+    after_seq: int
+    shard: int = 0
+
+
+class Fenced(NamedTuple):
+    """What became of the fence; `error` is "" when it was written."""
+
+    ms: float
+    error: str
+
+
+class Stopped(NamedTuple):
+    """What became of a kill; `command` is None when the database could not be reached: the fence holds."""
+
+    fence: Fenced
+    command: Command | None
+
+
+class Answered(NamedTuple):
+    """What the loop said; `code` is "" when the command was taken."""
+
+    code: str
+    words: str
+
+
+def kill(
+    home: Path,
+    connect: Connect,
+    killed: Killed,
+    by: By,
+    fenced: Callable[[Fenced], None] = lambda _: None,
+) -> Stopped:
+    """Stop a scope: fence, table, inbox, in this order.
+
+    Args:
+        home: Folder of the fence.
+        connect: Gives a connection of the application's role; it is asked only when the fence is written.
+        killed: What.
+        by: Who, and why if it has been said.
+        fenced: Called as soon as the fence is written.
+
+    Raises:
+        CommandError: The scope cannot be named.
+    """
+    _named(killed)
+    began = time.perf_counter()
+    error = ""
+    try:
+        fence.kill(home / fence.FILE, killed.scope, killed.name)
+    except fence.FenceError as refused:
+        # Record and inbox may still understand it.
+        error = str(refused)
+    first = Fenced(1_000 * (time.perf_counter() - began), error)
+    fenced(first)
+    key = by.key or f"kill:{uuid.uuid4().hex}"
+    try:
+        with connect() as conn:
+            controls.note(conn, by.shard, killed, controls.KILL, actor=by.actor, reason=by.reason, key=key)
+            return Stopped(first, _put(conn, "kill", "kill", by._replace(key=key), _scoped(killed, by)))
+    except psycopg.OperationalError:
+        return Stopped(first, None)
+
+
+def release(home: Path, conn: Connection, killed: Killed, by: By) -> Command:
+    """Let a scope trade again: table, fence, inbox, in this order.
+
+    Raises:
+        CommandError: It has no reason, the scope cannot be named, or the fence is missing and this is not the global
+            scope.
+    """
+    if not by.reason.strip():
+        raise CommandError(PRECONDITION, "a release needs its reason")
+    _named(killed)
+    key = by.key or f"release:{uuid.uuid4().hex}"
+    controls.note(conn, by.shard, killed, controls.RELEASE, actor=by.actor, reason=by.reason, key=key)
+    if not fence.release(home / fence.FILE, killed.scope, killed.name):
+        raise CommandError(PRECONDITION, "the fence is missing: release the global scope first")
+    return _put(conn, "release", "release", by._replace(key=key), _scoped(killed, by))
+
+
+def rollout(conn: Connection, strategy: str, stage: str, by: By) -> Command:
+    """Move a strategy on the ladder; the loop says whether it may."""
+    told = {"strategy": strategy, "stage": stage, "reason": by.reason}
+    return _put(conn, "rollout", "rollout", by, told)
+
+
+def limit(conn: Connection, name: str, value: int, by: By) -> Command:
+    """Change one portfolio limit; the loop says whether the value can be."""
+    return _put(conn, "limit", "limits", by, {"name": name, "value": value, "reason": by.reason})
+
+
+def limits_in_force(conn: Connection, shard: int = 0) -> dict[str, tuple[int, str]] | None:
+    """Value and unit of each portfolio limit as the log has it; None where there is no log yet."""
+    row = conn.execute(LIMITS_NOW, (shard, int(What.LIMITS))).fetchone()
+    if row is None:
+        return None
+    record = np.frombuffer(unpack(row[0]), LIMITS)[0]
+    shipped = load_limits()
+    return {name: (int(record[name]), shipped[name].unit) for name in LIMITS.names or ()}
+
+
+def answered(conn: Connection, command: Command) -> Answered | None:
+    """What the loop has said to a command; None = nothing yet, or it was never asked."""
+    last = command.after_seq + ANSWER_ROWS
+    found = conn.execute(ANSWERED, (command.shard, command.after_seq, last, int(Kind.COMMAND), command.key)).fetchone()
+    if found is None:
+        return None
+    told = json.loads(bytes(found[0]))
+    return Answered(told["code"], told["words"])
+
+
+def waits(conn: Connection, key: str) -> bool:
+    """Whether the loop has not taken the command yet."""
+    return conn.execute(WAITS, (key,)).fetchone() is not None
+
+
+def _named(killed: Killed) -> None:
+    if (killed.scope is Scope.GLOBAL) != (not killed.name):
+        raise CommandError("GOV_COMMAND_INVALID", "the global scope has no name, every other has one")
+    if "\0" in killed.name or len(killed.name) > NAME_MAX:
+        raise CommandError("GOV_COMMAND_INVALID", f"a name has 1 to {NAME_MAX} characters, and no NUL")
+
+
+def _put(conn: Connection, kind: str, permission: str, by: By, told: dict[str, Any]) -> Command:
+    key = by.key or f"{kind}:{uuid.uuid4().hex}"
+    head = conn.execute(HEAD, (by.shard,)).fetchone()
+    inbox.put(conn, kind, by.actor, permission, key, told, EXPIRES_S, by.shard)
+    return Command(key, head[0] if head else 0, by.shard)
+
+
+def _scoped(killed: Killed, by: By) -> dict[str, Any]:
+    return {"scope": killed.scope.name.lower(), "name": killed.name, "reason": by.reason}
