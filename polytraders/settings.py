@@ -4,6 +4,7 @@ Trading parameters, limits, kills and rollout stages are not here and never will
 that a replay sees the value that was in force then.
 """
 
+import datetime as dt
 import json
 import os
 import secrets
@@ -206,6 +207,12 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django_htmx",
+    # Without its search for other apps' registrations: `console/admin.py` names all that it shows.
+    "django.contrib.admin.apps.SimpleAdminConfig",
+    "axes",
+    "django_otp",
+    "django_otp.plugins.otp_static",
+    "django_otp.plugins.otp_totp",
     "polytraders",
     "polytraders.access",
     "polytraders.console",
@@ -224,6 +231,8 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "polytraders.access.headers.content_security",
+    "polytraders.access.limiting.Limits",
+    "axes.middleware.AxesMiddleware",
 ]
 
 ROOT_URLCONF = "polytraders.urls"
@@ -287,6 +296,26 @@ LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "login"
 
+# The first refuses whom the lock-out has locked; the second asks the password.
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = dt.timedelta(minutes=15)
+# By name and address together: nobody can lock somebody else out from afar.
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_RESET_ON_SUCCESS = True
+AXES_LOCKOUT_CALLABLE = "polytraders.access.locking.locked"
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "password", "otp", "csrfmiddlewaretoken"]
+AXES_DISABLE_ACCESS_LOG = True
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
+OTP_TOTP_ISSUER = "Polytraders"
+
+DATA_UPLOAD_MAX_MEMORY_SIZE = FILE_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
+"""Of a request's body; `access/bounds.py` refuses a larger one before anything reads it."""
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 200
+CSRF_FAILURE_VIEW = "polytraders.access.locking.forged"
+
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
@@ -336,6 +365,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "apps.monitoring.tasks.check_projections",
         "schedule": crontab(hour=4, minute=11),
     },
+    "verify-audit": {"task": "polytraders.access.tasks.verify_audit", "schedule": crontab(hour=3, minute=23)},
     "forget-expired": {"task": "polytraders.access.tasks.forget_expired", "schedule": crontab(hour=3, minute=17)},
 }
 

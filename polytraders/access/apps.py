@@ -8,3 +8,7 @@ class AccessConfig(AppConfig):
 
     name = "polytraders.access"
     verbose_name = "Access"
+
+    def ready(self) -> None:
+        """Listen for lock-outs."""
+        from polytraders.access import locking  # noqa: F401, PLC0415 - a receiver is connected by being imported

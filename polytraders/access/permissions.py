@@ -3,6 +3,7 @@
 A role is a Django group of its name. Who has none may log in and see nothing; a superuser is an Admin.
 """
 
+import time
 from collections.abc import Callable
 from enum import StrEnum
 from functools import wraps
@@ -16,6 +17,10 @@ from django.shortcuts import render
 
 P = ParamSpec("P")
 View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
+
+STEP_UP_S: Final = 300.0
+MARK: Final = "access_stepped_up_at"
+"""In the session: when a code of the second factor was last given, seconds since 1970."""
 
 
 class Role(StrEnum):
@@ -116,6 +121,14 @@ def forbidden(request: HttpRequest, permission: Permission) -> HttpResponseBase:
 
 
 def permissions(request: HttpRequest) -> dict[str, Any]:
-    """Context processor: `can.kill` and the like in every template."""
+    """Context processor: `can.kill` and the like in every template, and whether a code was given just now."""
     user = getattr(request, "user", None)
-    return {"can": {permission.value: may(user, permission) for permission in Permission}}
+    can = {permission.value: may(user, permission) for permission in Permission}
+    return {"can": can, "stepped_up": is_marked(request)}
+
+
+def is_marked(request: HttpRequest) -> bool:
+    """Whether a code of the second factor was given in this session in the last five minutes."""
+    session = getattr(request, "session", None)
+    at = None if session is None else session.get(MARK)
+    return isinstance(at, float) and 0 <= time.time() - at < STEP_UP_S

@@ -1,14 +1,10 @@
 """Refusals of the interface: problem+json with a reason code, so that a program need not read prose."""
 
-import json
 from http import HTTPStatus
-from typing import Any
 
-from django.http import HttpResponse
+from polytraders.access.problems import TYPE, problem
 
-from polytraders.contracts.reasons import reason
-
-TYPE = "application/problem+json"
+__all__ = ["TYPE", "Refused", "problem"]
 
 
 class Refused(Exception):  # noqa: N818
@@ -18,15 +14,3 @@ class Refused(Exception):  # noqa: N818
         """What went wrong; `detail` is told to the caller."""
         super().__init__(detail)
         self.status, self.code, self.detail = status, code, detail
-
-
-def problem(status: HTTPStatus, code: str, detail: str, **more: Any) -> HttpResponse:
-    """The response; `type` is the page of the code."""
-    body = {
-        "type": f"/reasons/{code}/",
-        "title": reason(code).meaning,
-        "status": int(status),
-        "detail": detail,
-        "reason_code": code,
-    } | more
-    return HttpResponse(json.dumps(body), status=status, content_type=TYPE)
