@@ -6,15 +6,19 @@ from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
 from channels.security.websocket import AllowedHostsOriginValidator
 from django.core.asgi import get_asgi_application
+from django.urls import re_path
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "polytraders.settings")
 
 http = get_asgi_application()
 
 # Consumers may import models, so they are looked for only when Django is up.
-from polytraders.urls import websocket_urlpatterns  # noqa: E402
+from polytraders.urls import stream_urlpatterns, websocket_urlpatterns  # noqa: E402
 
+browsers = AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns)))
+# Programs send no origin: the stream asks for one itself where a session and not a key is shown.
+programs = AuthMiddlewareStack(URLRouter(stream_urlpatterns))
 application = ProtocolTypeRouter({
     "http": http,
-    "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))),
+    "websocket": URLRouter([re_path(r"^ws/v1/stream$", programs), re_path(r"", browsers)]),
 })  # fmt: skip

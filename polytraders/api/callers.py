@@ -2,16 +2,14 @@
 
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any
 
 from django.http import HttpRequest
 
 from polytraders.access import keys
+from polytraders.access.keys import KeyRefused
 from polytraders.access.permissions import Permission, may
 from polytraders.console.problems import Refused
-
-SCHEME: Final = "bearer "
-LOGIN: Final = "GOV_LOGIN_REQUIRED"
 
 
 @dataclass(frozen=True)
@@ -20,12 +18,16 @@ class Caller:
 
     Attributes:
         name: User name, or `key:<prefix>`; as audit rows call the actor.
+        user: The person, or the one who answers for the key.
         permissions: What may be done: a person's by its roles, a key's by its scopes and its owner's roles.
+        limit: Identity for rate limits.
         by_key: Whether it came with a key; a session needs the CSRF token for what changes something.
     """
 
     name: str
+    user: Any
     permissions: frozenset[Permission]
+    limit: str
     by_key: bool
 
     def may(self, permission: Permission) -> bool:
@@ -39,29 +41,22 @@ def of_request(request: HttpRequest) -> Caller:
     Raises:
         Refused: 401, nobody is known by what was sent.
     """
-    header = request.headers.get("Authorization", "")
-    return of_header(header) if header else of_user(getattr(request, "user", None))
+    return of(request.headers.get("Authorization", ""), getattr(request, "user", None))
 
 
-def of_header(header: str) -> Caller:
-    """Who has this key.
-
-    Raises:
-        Refused: 401, the key is unknown, expired or taken back.
-    """
-    found = keys.principal(header) if header.lower().startswith(SCHEME) and header.isascii() else None
-    if found is None:
-        raise Refused(HTTPStatus.UNAUTHORIZED, LOGIN, "this key is not known, or no longer good")
-    return Caller(found.name, found.permissions, by_key=True)
-
-
-def of_user(user: Any) -> Caller:
-    """Who is logged in.
+def of(header: str, user: Any) -> Caller:
+    """Who it is by a header, or where there is none, by a login.
 
     Raises:
-        Refused: 401, nobody is.
+        Refused: 401, the key opens nothing, or nobody is logged in.
     """
+    try:
+        found = keys.principal(header)
+    except KeyRefused as refusal:
+        raise Refused(HTTPStatus.UNAUTHORIZED, refusal.code, refusal.detail) from refusal
+    if found is not None:
+        return Caller(found.name, found.owner, found.permissions, found.limit, by_key=True)
     if user is None or not user.is_authenticated:
-        raise Refused(HTTPStatus.UNAUTHORIZED, LOGIN, "send a key, or log in first")
+        raise Refused(HTTPStatus.UNAUTHORIZED, "GOV_LOGIN_REQUIRED", "send a key, or log in first")
     allowed = frozenset(permission for permission in Permission if may(user, permission))
-    return Caller(user.get_username(), allowed, by_key=False)
+    return Caller(user.get_username(), user, allowed, f"user:{user.pk}", by_key=False)

@@ -1,7 +1,7 @@
 """Controls: what is killed, kill and release, limits, the ladder, and what became of a command."""
 
-from contextlib import contextmanager
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Annotated, Any, Final, Literal
 
@@ -208,7 +208,9 @@ def release(request: HttpRequest, body: ReleaseBody) -> dict[str, Any]:
     if scope.scope is Scope.GLOBAL:
         raise Refused(CONFLICT, commands.PRECONDITION, "everything is released on the page by two people")
     actor = caller_of(request).name
-    sent = _asked(lambda: commands.release(settings.HOME, raw(), scope, commands.By(actor, body.reason, "", body.shard)))
+    sent = _asked(
+        lambda: commands.release(settings.HOME, raw(), scope, commands.By(actor, body.reason, "", body.shard))
+    )
     audit.write(actor, "control.release", _words(scope), reason=body.reason, after={"killed": False}, request=request)
     return _sent(sent)
 

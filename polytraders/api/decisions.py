@@ -5,6 +5,7 @@ from typing import Annotated, Any, Final, Literal
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from ninja import Field, Query, Schema
+from pydantic import ConfigDict
 
 from apps.registry.models import MarketRecord
 from apps.risk.models import DecisionRecord
@@ -70,7 +71,7 @@ class DecisionItem(Schema):
 class Packet(Schema):
     """A packet's canonical form; docs/kernel.md says what each field is."""
 
-    model_config = {"extra": "allow"}
+    model_config = ConfigDict(extra="allow")
     decision_id: str
     correlation_id: str
     verdict: Said

@@ -5,7 +5,8 @@ from typing import Any, Final
 from ninja import NinjaAPI
 from ninja.openapi.schema import OpenAPISchema
 
-from polytraders.api.endpoint import BODY_MAX, ENDPOINTS, Endpoint
+from polytraders.access.stepup import STEPPED
+from polytraders.api.endpoint import BODY_MAX, ENDPOINTS, OTP, Endpoint
 from polytraders.api.idempotency import HEADER, KEY_MAX
 from polytraders.console.problems import TYPE
 
@@ -32,7 +33,7 @@ PROBLEM: Final[dict[str, Any]] = {
 }
 REFUSALS: Final = {
     401: ("Nobody is known by what was sent", "GOV_LOGIN_REQUIRED"),
-    403: ("Known, and may not", "GOV_API_FORBIDDEN"),
+    403: ("Known, and may not, or a code of the second factor is missing", "GOV_PERMISSION_MISSING"),
     404: ("It is not there, or the log no longer holds it", "GOV_NOT_FOUND"),
     409: ("The key was used for another request, or what holds now forbids it", "GOV_IDEMPOTENCY_CONFLICT"),
     413: (f"A body has at most {BODY_MAX:,} bytes", "GOV_REQUEST_TOO_LARGE"),
@@ -47,6 +48,14 @@ KEY_HEADER: Final[dict[str, Any]] = {
     "description": "The same key and body get the same answer for 24 hours; another body is refused with 409.",
     "schema": {"type": "string", "minLength": 1, "maxLength": KEY_MAX, "pattern": "^[!-~]+$"},
     "example": "3f0c6c1e-release-1",
+}
+OTP_HEADER: Final[dict[str, Any]] = {
+    "in": "header",
+    "name": OTP,
+    "required": False,
+    "description": "A code of the second factor of the person, or of the key's owner; a session may have given one.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 64},
+    "example": "123456",
 }
 SECURITY: Final[dict[str, Any]] = {
     "key": {"type": "http", "scheme": "bearer", "description": "A key of the interface: ptk_..."},
@@ -64,7 +73,7 @@ ABOUT: Final = (
 
 
 class Interface(NinjaAPI):
-    """NinjaAPI whose description is complete; its pages are our own, for the shipped ones load scripts from elsewhere."""
+    """NinjaAPI with a complete description; the pages are our own, for the shipped ones load scripts from elsewhere."""
 
     def __init__(self) -> None:
         """Version 1."""
@@ -98,6 +107,8 @@ def _complete(said: dict[str, Any], endpoint: Endpoint) -> None:
     if not is_safe:
         refusals.append(409)
         said["parameters"] = [*said["parameters"], KEY_HEADER]
+        if endpoint.permission in STEPPED:
+            said["parameters"].append(OTP_HEADER)
     if endpoint.example is not None:
         (content,) = said["requestBody"]["content"].values()
         content["example"] = endpoint.example

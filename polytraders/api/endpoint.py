@@ -11,20 +11,24 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from ninja import NinjaAPI, Router, Schema
 from ninja.errors import AuthenticationError, HttpError, ValidationError
-from ninja.security.base import AuthBase
 from ninja.utils import check_csrf
 
-from polytraders.access.permissions import MATRIX, Permission
+from polytraders.access import stepup
+from polytraders.access.limiting import Limit, counter
+from polytraders.access.permissions import MATRIX, Permission, is_marked
 from polytraders.api import idempotency
 from polytraders.api.callers import Caller, of_request
-from polytraders.api.rates import UNSAFE_COST, buckets
 from polytraders.console.problems import Refused, problem
 
 BODY_MAX: Final = 65_536
 JSON: Final = "application/json"
 SAFE: Final = ("GET", "HEAD")
 F = TypeVar("F", bound=Callable[..., Any])
-FORBIDDEN, INVALID, MISSING = "GOV_API_FORBIDDEN", "GOV_REQUEST_INVALID", "GOV_NOT_FOUND"
+OTP: Final = "Polytraders-OTP"
+"""Header with a code of the second factor, for what is asked for with a key."""
+ASK: Final = Limit("api-ask", 3_000, 60)
+ACT: Final = Limit("api-act", 300, 60)
+FORBIDDEN, INVALID, MISSING = "GOV_PERMISSION_MISSING", "GOV_REQUEST_INVALID", "GOV_NOT_FOUND"
 
 
 class Endpoint(NamedTuple):
@@ -52,13 +56,12 @@ class Endpoint(NamedTuple):
 ENDPOINTS: Final[list[Endpoint]] = []
 
 
-class Right(AuthBase):
+class Right:
     """Lets in who has the permission: known, allowed, not too often, with a CSRF token where a browser needs one."""
 
     def __init__(self, permission: Permission) -> None:
         """Of one endpoint."""
         self.permission = permission
-        super().__init__()
 
     def __call__(self, request: HttpRequest) -> Caller:
         """The caller.
@@ -72,15 +75,28 @@ class Right(AuthBase):
             words = f"this needs the permission {self.permission.value!r}, which {roles} have"
             raise Refused(HTTPStatus.FORBIDDEN, FORBIDDEN, words)
         is_safe = request.method in SAFE
-        wait_s = buckets.take(caller.name, 1.0 if is_safe else UNSAFE_COST)
-        if wait_s:
-            raise Slower(wait_s)
+        # Nothing stands between a person and the kill.
+        if self.permission is not Permission.KILL:
+            wait_s = counter.take(ASK if is_safe else ACT, caller.limit)
+            if wait_s > 0:
+                raise Slower(wait_s)
         _bounded(request)
         # Who brings a key is no browser that somebody else's page has sent.
         if not is_safe and not caller.by_key and check_csrf(request) is not None:
             raise Refused(HTTPStatus.FORBIDDEN, FORBIDDEN, "the CSRF token is missing or another's")
+        if not is_safe and self.permission in stepup.STEPPED:
+            _stepped_up(request, caller)
         request.caller = caller  # type: ignore[attr-defined]
         return caller
+
+
+def _stepped_up(request: HttpRequest, caller: Caller) -> None:
+    if not caller.by_key and is_marked(request):
+        return
+    code = request.headers.get(OTP, "")
+    if not code or not stepup.check(caller.user, code):
+        words = f"a code of the second factor is needed, in the header {OTP}; nothing was done"
+        raise Refused(HTTPStatus.FORBIDDEN, "GOV_STEP_UP_REQUIRED", words)
 
 
 class Slower(Refused):

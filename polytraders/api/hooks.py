@@ -1,4 +1,4 @@
-"""Webhooks at work: what happened becomes deliveries, and each is signed and sent until somebody takes it, or too often.
+"""Webhooks at work: what happened becomes deliveries, each signed and sent until somebody takes it, or too often.
 
 At least once: a worker that dies after sending sends again, with the same id.
 """
@@ -87,7 +87,9 @@ def name_of(envelope: Envelope) -> str:
 def collect(hook_id: Any) -> int:
     """Make deliveries of what has happened since the last time; how many."""
     with transaction.atomic():
-        hook = Webhook.objects.select_for_update(skip_locked=True, no_key=True).filter(id=hook_id, is_active=True).first()
+        hook = (
+            Webhook.objects.select_for_update(skip_locked=True, no_key=True).filter(id=hook_id, is_active=True).first()
+        )
         if hook is None:
             return 0
         waiting = Delivery.objects.filter(webhook=hook, state=WAITING)[:BACKLOG_MOST].count()

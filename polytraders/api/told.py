@@ -13,24 +13,26 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from apps.eventlog import reading
-from apps.oms.projections import FILLED
 from apps.oms.models import FillRecord
+from apps.oms.projections import FILLED
 from polytraders.api.places import iso, market_ref, markets, strategies
 from polytraders.contracts import checks as c
 from polytraders.contracts import state as s
 from polytraders.contracts.inputs import INPUT, Kind, Scope, Stage
 from polytraders.contracts.market import Action, Outcome
 from polytraders.contracts.reasons import by_number
-from polytraders.contracts.stretch import row_id
+from polytraders.contracts.stretch import ORDINAL_BITS, SEQ_BITS, row_id
 from polytraders.naming import correlation
 
 SCHEMA: Final = 1
+DIGITS_MOST: Final = 13
 ROWS_MOST: Final = 200
 SPAN: Final = 200_000
 """Inputs that one look covers at most, so that it is short however rare the topic is."""
 INPUT_ITSELF: Final = -1
 """Ordinal of a control input: before all its outputs."""
-LAST: Final = 1 << 40
+LAST: Final = (1 << ORDINAL_BITS) - 1
+"""Ordinal after which an input has no more outputs."""
 
 APPROVED, REJECTED, WAITING, FILL, ENDED = (
     "envelope.approved", "envelope.rejected", "envelope.waiting", "order.filled", "order.ended",
@@ -50,7 +52,8 @@ CONTROLS: Final = {
 }  # fmt: skip
 OUTPUTS: Final = """
 SELECT in_seq, ordinal, body FROM log_output
-WHERE shard = %s AND (in_seq, ordinal) > (%s, %s) AND in_seq <= %s AND kind = ANY(%s) ORDER BY in_seq, ordinal LIMIT %s"""
+WHERE shard = %s AND (in_seq, ordinal) > (%s, %s) AND in_seq <= %s AND kind = ANY(%s)
+ORDER BY in_seq, ordinal LIMIT %s"""
 INPUTS: Final = """
 SELECT in_seq, kind, actor, key, row, payload FROM log_control
 WHERE shard = %s AND in_seq > %s AND in_seq <= %s AND kind = ANY(%s) ORDER BY in_seq LIMIT %s"""
@@ -108,10 +111,10 @@ def place(told: str) -> Place | None:
     """A place from `in_seq` or `in_seq:ordinal`; None if it is none."""
     head, mark, tail = told.partition(":")
     parts = [head, tail] if mark else [head]
-    if not all(part.isascii() and part.isdigit() and len(part) <= len(str(LAST)) for part in parts):
+    if not all(part.isascii() and part.isdigit() and len(part) <= DIGITS_MOST for part in parts):
         return None
     found = Place(*map(int, parts))
-    return found if found.in_seq < LAST else None
+    return found if found.in_seq < 1 << SEQ_BITS and found.ordinal <= LAST else None
 
 
 def head(conn: Any, shard: int) -> int:

@@ -117,9 +117,7 @@ def list_deliveries(request: HttpRequest, webhook_id: str, cursor: Cursor, limit
     return {"items": [_delivery(row) for row in shown], "next": str(shown[-1].pk) if more else None}
 
 
-def make(
-    actor: str, url: str, events: list[str], shard: int, request: HttpRequest | None
-) -> tuple[Webhook, str]:
+def make(actor: str, url: str, events: list[str], shard: int, request: HttpRequest | None) -> tuple[Webhook, str]:
     """A webhook that is told of what happens from now on, in the caller's transaction, and its secret.
 
     Raises:

@@ -3,7 +3,6 @@
 from django.urls import path, re_path
 
 from polytraders.console import views
-from polytraders.console.api import api
 
 DECISION = r"(?P<decision_id>[0-9]{1,17}:[0-9]{1,17})"
 
@@ -16,5 +15,4 @@ urlpatterns = [
     path("reasons/<str:code>/", views.reason_page, name="reason"),
     re_path(rf"^decisions/{DECISION}$", views.decision, name="decision"),
     re_path(rf"^decisions/{DECISION}\.json$", views.packet_json, name="packet-json"),
-    path("api/v1/", api.urls),
 ]
