@@ -54,7 +54,7 @@ class ControlState(Schema):
 class KillBody(Schema):
     """What to stop."""
 
-    scope: ScopeName = "global"
+    scope: ScopeName
     name: str = Field("", max_length=TEXT_MAX, description="Venue, cluster, strategy, or a market's id or slug.")
     reason: str = Field("", max_length=REASON_MAX, description="May be given later.")
     shard: int = Field(0, ge=0, lt=32)

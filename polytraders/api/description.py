@@ -94,7 +94,7 @@ class Interface(NinjaAPI):
 
 
 def _path(endpoint: Endpoint) -> str:
-    return BASE + endpoint.path.replace("{int:", "{")
+    return BASE + endpoint.path
 
 
 def _complete(said: dict[str, Any], endpoint: Endpoint) -> None:

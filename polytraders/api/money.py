@@ -21,6 +21,7 @@ from polytraders.api.places import (
     number,
     page,
     raw,
+    row_number,
     strategies,
 )
 from polytraders.contracts.market import Outcome
@@ -187,10 +188,12 @@ def list_transfers(request: HttpRequest, cursor: Cursor, limit: Limit, shard: Sh
     return {"items": [_transfer(row) for row in found], "next": str(found[-1].id) if more else None}
 
 
-@ledger.get("/ledger/transfers/{int:transfer_id}", Permission.VIEW, Transfer, tagged=True)
-def get_transfer(request: HttpRequest, transfer_id: int, shard: Shard) -> dict[str, Any]:
+@ledger.get("/ledger/transfers/{transfer_id}", Permission.VIEW, Transfer, tagged=True)
+def get_transfer(request: HttpRequest, transfer_id: str, shard: Shard) -> dict[str, Any]:
     """One movement; booked ones never change."""
-    rows = Movement.objects.filter(shard=shard, id=transfer_id).select_related("from_account", "to_account")
+    rows = Movement.objects.filter(shard=shard, id=row_number(transfer_id, "movement")).select_related(
+        "from_account", "to_account"
+    )
     row = rows.first()
     if row is None:
         raise missing("no such movement")

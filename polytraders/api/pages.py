@@ -19,13 +19,13 @@ from polytraders.access.stepup import needs_step_up, stepped_up
 from polytraders.api import hooks
 from polytraders.api import webhooks as resource
 from polytraders.api.description import BASE, REFUSALS
-from polytraders.api.endpoint import ACT, ASK, ENDPOINTS, with_tag
-from polytraders.api.interface import api
+from polytraders.api.endpoint import ACT, ASK, with_tag
+from polytraders.api.interface import ENDPOINTS, api
 from polytraders.api.models import Delivery, Webhook
 from polytraders.api.told import TOPICS
 from polytraders.console.frame import show
 from polytraders.console.lists import Listed
-from polytraders.console.problems import Refused
+from polytraders.console.problems import Refused, problem
 
 TOPIC_WORDS: Final = {
     "decisions": "each packet: approved, rejected, waiting",
@@ -73,6 +73,11 @@ def openapi(request: HttpRequest) -> HttpResponseBase:
     return with_tag(request, json.dumps(described()))
 
 
+def nothing(request: HttpRequest, rest: str) -> HttpResponse:
+    """What is asked for below the interface's address and is not there, as a program reads it."""
+    return problem(HTTPStatus.NOT_FOUND, "GOV_NOT_FOUND", "there is nothing at this address")
+
+
 @require_safe
 @needs(Permission.VIEW)
 def about(request: HttpRequest) -> HttpResponseBase:
@@ -115,7 +120,7 @@ def operations(host: str) -> list[tuple[str, Operation]]:
     said = described()
     found = []
     for endpoint in ENDPOINTS:
-        path = BASE + endpoint.path.replace("{int:", "{")
+        path = BASE + endpoint.path
         one = said["paths"][path][endpoint.method.lower()]
         body = one.get("requestBody", {}).get("content", {}).get("application/json", {})
         example = body.get("example")

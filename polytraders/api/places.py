@@ -82,6 +82,17 @@ def number(told: str) -> int:
     raise invalid("a cursor is the `next` of a page, as a whole number")
 
 
+def row_number(told: str, what: str) -> int:
+    """A whole number that stands in a path.
+
+    Raises:
+        Refused: 404, it is none, so there is nothing.
+    """
+    if told.isascii() and told.isdigit() and len(told) <= DIGITS_MOST:
+        return int(told)
+    raise missing(f"no such {what}")
+
+
 def page(rows: "QuerySet[M]", limit: int, *, key: str = "id", before: int | None = None) -> tuple[list[M], bool]:
     """At most `limit` rows before a place, the newest first, and whether there are more. One query."""
     if before is not None:

@@ -8,7 +8,7 @@ from ninja import Field, Schema
 from apps.replay.models import ReplayRecord
 from polytraders.access.permissions import Permission
 from polytraders.api.endpoint import Resource, missing
-from polytraders.api.places import Cursor, Limit, Page, Shard, number, page
+from polytraders.api.places import Cursor, Limit, Page, Shard, number, page, row_number
 
 replays = Resource("replays")
 
@@ -47,10 +47,10 @@ def list_replays(request: HttpRequest, cursor: Cursor, limit: Limit, shard: Shar
     return {"items": [_item(row) for row in found], "next": str(found[-1].pk) if more else None}
 
 
-@replays.get("/replays/{int:replay_id}", Permission.VIEW, ReplayDetail, tagged=True)
-def get_replay(request: HttpRequest, replay_id: int) -> dict[str, Any]:
+@replays.get("/replays/{replay_id}", Permission.VIEW, ReplayDetail, tagged=True)
+def get_replay(request: HttpRequest, replay_id: str) -> dict[str, Any]:
     """One replay with its whole report."""
-    row = ReplayRecord.objects.filter(id=replay_id).first()
+    row = ReplayRecord.objects.filter(id=row_number(replay_id, "replay")).first()
     if row is None:
         raise missing("no such replay")
     return _item(row) | {

@@ -12,4 +12,5 @@ urlpatterns = [
     path("api/v1/docs", pages.reference, name="api-docs"),
     path("api/v1/openapi.json", pages.openapi, name="api-openapi"),
     path("api/v1/", api.urls),
+    path("api/v1/<path:rest>", pages.nothing),
 ]

@@ -1,7 +1,8 @@
 """Kept answers, webhooks and their deliveries."""
 
-import django.db.models.deletion
 import uuid
+
+import django.db.models.deletion
 from django.db import migrations, models
 
 
