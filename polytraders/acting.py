@@ -1,34 +1,23 @@
-"""Kill, release, rollout and limits, asked for from a terminal.
-
-A kill is written to the fence first, which needs nothing but the file; then to the control table, then to the loop's
-inbox. With the database away the fence alone holds, and the loop obeys it. A release goes the other way round: the
-table, the fence, and last the loop, which lets the scope trade only when the other two agree.
-"""
+"""Kill, release, rollout and limits, asked for from a terminal; what they do stands in `commands.py`."""
 
 import argparse
 import getpass
 import json
 import sys
 import time
-import uuid
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from polytraders.commands import Answered, By, Command
+    from polytraders.contracts.control import Killed
 
 OK, REFUSED, UNUSABLE = 0, 1, 2
 VERBS: Final = ("kill", "release", "rollout", "limits")
 SCOPES: Final = ("global", "venue", "cluster", "market", "strategy")
-EXPIRES_S: Final = 60.0
 ANSWER_S: Final = 10.0
 LOOK_S: Final = 0.05
-ANSWERED: Final = "SELECT payload FROM log_control WHERE shard = %s AND kind = %s AND key = %s"
-
-
-class Answered(NamedTuple):
-    """What the loop said; `code` is "" when the command was taken."""
-
-    code: str
-    words: str
 
 
 def add(verbs: Any) -> None:
@@ -69,149 +58,116 @@ def act(given: argparse.Namespace) -> int:
 
 
 def kill(given: argparse.Namespace) -> int:
-    """`polytraders kill`: fence, table, inbox, in this order."""
-    import psycopg
+    """`polytraders kill`."""
+    from polytraders import commands
 
-    from polytraders.contracts.scope import Scope
-    from polytraders.killing import stopping
+    def tell(fenced: commands.Fenced) -> None:
+        if fenced.error:
+            print(f"fence   NOT written: {fenced.error}")
+        else:
+            print(f"fence   killed in {fenced.ms:.1f} ms: the loop obeys it with all else down")
 
-    kill = stopping.stop(
-        _home(), Scope[given.scope.upper()], given.name, _actor(), through="terminal", reason=given.reason,
-        shard=given.shard,
-    )  # fmt: skip
-    if kill.fence:
-        # Record and inbox may still understand it.
-        print(f"fence   NOT written: {kill.fence}")
-    else:
-        print(f"fence   killed in {kill.fence_us / 1_000:.1f} ms: the loop obeys it with all else down")
-    try:
-        with _connected() as conn:
-            stopping.record(conn, kill)
-            print("record  written")
-            answer = _answered(conn, given.shard, kill.key)
-    except psycopg.OperationalError:
+    done = commands.kill(_home(), _connected, _killed(given), _by(given), tell)
+    if done.command is None:
         print("record  not written: the database cannot be reached. The fence holds; the record follows by itself.")
         return OK
-    return _tell(answer, "loop    killed", needs_answer=False)
+    print("record  written")
+    return _tell(_wait(done.command), "loop    killed", needs_answer=False)
 
 
 def release(given: argparse.Namespace) -> int:
-    """`polytraders release`: table, fence, inbox, in this order."""
+    """`polytraders release`."""
     import psycopg
 
-    from apps.risk import controls
-    from polytraders import fence
-    from polytraders.contracts.control import Killed
-    from polytraders.contracts.scope import Scope
-    from polytraders.killing import stopping
+    from polytraders import commands
 
-    if not given.reason.strip():
-        return _say("GOV_RELEASE_PRECONDITION", "a release needs its reason")
-    scope, key = Scope[given.scope.upper()], f"release:{uuid.uuid4().hex}"
     try:
         with _connected() as conn:
-            # A kill that still waits for its record is older than this release, and must stand before it.
-            stopping.record_all(conn, _home())
-            controls.note(
-                conn, given.shard, Killed(scope, given.name), controls.RELEASE,
-                actor=_actor(), reason=given.reason, key=key,
-            )  # fmt: skip
-            print("record  written")
-            if not fence.release(_home() / fence.FILE, scope, given.name):
-                return _say("GOV_RELEASE_PRECONDITION", "the fence is missing: release the global scope first")
-            print("fence   released")
-            answer = _ask(conn, given.shard, "release", "release", key, _scoped(given))
+            command = commands.release(_home(), conn, _killed(given), _by(given))
+        print("record  written")
+        print("fence   released")
+        return _tell(_wait(command), "loop    trades again")
     except psycopg.OperationalError:
         return _say("GOV_DB_UNAVAILABLE", "a release needs the database; nothing was released")
-    return _tell(answer, "loop    trades again")
 
 
 def rollout(given: argparse.Namespace) -> int:
     """`polytraders rollout`."""
-    told = {"strategy": given.strategy, "stage": given.stage, "reason": given.reason}
-    return _asked(given, "rollout", "rollout", told, f"{given.strategy} is at {given.stage}")
+    from polytraders import commands
+
+    return _asked(
+        lambda conn: commands.rollout(conn, given.strategy, given.stage, _by(given)),
+        f"{given.strategy} is at {given.stage}",
+    )
 
 
 def limits(given: argparse.Namespace) -> int:
     """`polytraders limits`: those in force, or one changed."""
-    if given.name is not None and given.value is not None:
-        told = {"name": given.name, "value": given.value, "reason": given.reason}
-        return _asked(given, "limit", "limits", told, f"{given.name} is {given.value:,}")
     import psycopg
 
-    from polytraders.config import load_limits
+    from polytraders import commands
 
+    if given.name is not None and given.value is not None:
+        return _asked(
+            lambda conn: commands.limit(conn, given.name, given.value, _by(given)), f"{given.name} is {given.value:,}"
+        )
     try:
         with _connected() as conn:
-            found = _in_force(conn, given.shard)
+            found = commands.limits_in_force(conn, given.shard)
     except psycopg.OperationalError:
         return _say("GOV_DB_UNAVAILABLE", "no database to ask: start with `polytraders up`")
     if found is None:
         return _say("GOV_NOT_FOUND", f"shard {given.shard} has no log yet")
-    shipped = load_limits()
-    chosen = {name: value for name, value in found.items() if given.name in (None, name)}
+    chosen = {name: limit for name, limit in found.items() if given.name in (None, name)}
     if not chosen:
         return _say("GOV_COMMAND_INVALID", f"there is no limit {given.name!r}; they are {', '.join(found)}")
     if given.json:
-        print(json.dumps({name: {"value": value, "unit": shipped[name].unit} for name, value in chosen.items()}))
+        print(json.dumps({name: {"value": value, "unit": unit} for name, (value, unit) in chosen.items()}))
         return OK
-    for name, value in chosen.items():
-        print(f"{name:26} {value:>20,}  {shipped[name].unit}")
+    for name, (value, unit) in chosen.items():
+        print(f"{name:26} {value:>20,}  {unit}")
     return OK
 
 
-def _in_force(conn: Any, shard: int) -> dict[str, int] | None:
-    import numpy as np
-
-    from apps.eventlog.bodies import What, unpack
-    from polytraders.contracts.state import LIMITS
-
-    row = conn.execute(
-        "SELECT body FROM log_record WHERE shard = %s AND what = %s ORDER BY in_seq DESC LIMIT 1",
-        (shard, int(What.LIMITS)),
-    ).fetchone()
-    if row is None:
-        return None
-    record = np.frombuffer(unpack(row[0]), LIMITS)[0]
-    return {name: int(record[name]) for name in LIMITS.names or ()}
-
-
-def _asked(given: argparse.Namespace, kind: str, permission: str, told: dict[str, Any], done: str) -> int:
+def _asked(ask: "Callable[[Any], Command]", done: str) -> int:
     import psycopg
 
     try:
         with _connected() as conn:
-            return _tell(_ask(conn, given.shard, kind, permission, f"{kind}:{uuid.uuid4().hex}", told), done)
+            command = ask(conn)
+        return _tell(_wait(command), done)
     except psycopg.OperationalError:
         return _say("GOV_DB_UNAVAILABLE", "no database to ask: start with `polytraders up`")
 
 
-def _scoped(given: argparse.Namespace) -> dict[str, Any]:
-    return {"scope": given.scope, "name": given.name, "reason": given.reason}
+def _killed(given: argparse.Namespace) -> "Killed":
+    from polytraders.contracts.control import Killed
+    from polytraders.contracts.inputs import Scope
+
+    return Killed(Scope[given.scope.upper()], given.name)
 
 
-def _ask(conn: Any, shard: int, kind: str, permission: str, key: str, told: dict[str, Any]) -> Answered | None:
-    """Put a command into the inbox and wait for its COMMAND row in the log; None when the loop says nothing."""
-    from apps.eventlog import inbox
+def _by(given: argparse.Namespace) -> "By":
+    from polytraders.commands import By
 
-    inbox.put(conn, kind, _actor(), permission, key, told, EXPIRES_S, shard)
-    return _answered(conn, shard, key)
+    return By(f"cli:{getpass.getuser()}", given.reason, shard=given.shard)
 
 
-def _answered(conn: Any, shard: int, key: str) -> Answered | None:
-    from polytraders.contracts.inputs import Kind
+def _wait(command: "Command") -> "Answered | None":
+    """What the loop says to the command; None when it says nothing."""
+    from polytraders import commands
 
     ends = time.monotonic() + ANSWER_S
-    while time.monotonic() < ends:
-        row = conn.execute(ANSWERED, (shard, int(Kind.COMMAND), key)).fetchone()
-        if row is not None:
-            answer = json.loads(bytes(row[0]))
-            return Answered(answer["code"], answer["words"])
-        time.sleep(LOOK_S)
+    with _connected() as conn:
+        while time.monotonic() < ends:
+            answer = commands.answered(conn, command)
+            if answer is not None:
+                return answer
+            time.sleep(LOOK_S)
     return None
 
 
-def _tell(answer: Answered | None, done: str, *, needs_answer: bool = True) -> int:
+def _tell(answer: "Answered | None", done: str, *, needs_answer: bool = True) -> int:
     if answer is None:
         print("loop    says nothing yet: the command waits in its inbox for a minute")
         return REFUSED if needs_answer else OK
@@ -224,10 +180,6 @@ def _tell(answer: Answered | None, done: str, *, needs_answer: bool = True) -> i
 def _say(code: str, words: str, end: int = UNUSABLE) -> int:
     print(f"polytraders: {code}: {words}", file=sys.stderr)
     return end
-
-
-def _actor() -> str:
-    return f"cli:{getpass.getuser()}"
 
 
 def _home() -> Path:

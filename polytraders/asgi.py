@@ -6,6 +6,7 @@ from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
 from channels.security.websocket import AllowedHostsOriginValidator
 from django.core.asgi import get_asgi_application
+from django.urls import re_path
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "polytraders.settings")
 
@@ -16,12 +17,15 @@ from django.conf import settings  # noqa: E402
 
 import polytraders.celery  # noqa: E402, F401
 from polytraders.console.watchman import Watchman  # noqa: E402
-from polytraders.urls import websocket_urlpatterns  # noqa: E402
+from polytraders.urls import stream_urlpatterns, websocket_urlpatterns  # noqa: E402
 
 if settings.PROCESS == "web":
     Watchman().start()
 
+browsers = AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns)))
+# Programs send no origin: the stream asks for one itself where a session and not a key is shown.
+programs = AuthMiddlewareStack(URLRouter(stream_urlpatterns))
 application = ProtocolTypeRouter({
     "http": http,
-    "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))),
+    "websocket": URLRouter([re_path(r"^ws/v1/stream$", programs), re_path(r"", browsers)]),
 })  # fmt: skip

@@ -228,6 +228,7 @@ INSTALLED_APPS = [
     "polytraders",
     "polytraders.access",
     "polytraders.console",
+    "polytraders.api",
     # In the order of the operating loop.
     *(f"apps.{stage}" for stage in STAGES),
 ]
@@ -335,6 +336,8 @@ SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = 12 * 3600
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
+WEBHOOK_LOOPBACK = env_bool("POLYTRADERS_WEBHOOK_LOOPBACK", False, ENVIRON)
+"""1 lets webhooks point to http on this machine; never for an installation that others can reach."""
 X_FRAME_OPTIONS = "DENY"
 if HTTPS:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
@@ -387,6 +390,8 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     },
     "follow-up": {"task": "polytraders.console.tasks.follow_up", "schedule": 5.0, "options": {"expires": 10}},
     "verify-audit": {"task": "polytraders.access.tasks.verify_audit", "schedule": crontab(hour=3, minute=23)},
+    "tell-webhooks": {"task": "polytraders.api.tasks.tell_webhooks", "schedule": 2.0, "options": {"expires": 10}},
+    "forget-answers": {"task": "polytraders.api.tasks.forget_answers", "schedule": crontab(minute=50)},
     "forget-expired": {"task": "polytraders.access.tasks.forget_expired", "schedule": crontab(hour=3, minute=17)},
 }
 

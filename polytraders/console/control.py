@@ -19,8 +19,8 @@ from apps.risk.models import ControlRecord, Drill
 from polytraders.access import audit
 from polytraders.access.permissions import Permission, needs
 from polytraders.access.stepup import needs_step_up
+from polytraders.commands import Answered
 from polytraders.console import asked, board, checklist, drills, foureyes, kills, rollouts
-from polytraders.console.asked import Answered
 from polytraders.console.frame import show
 from polytraders.console.lists import Listed
 from polytraders.console.problems import Refused, problem
@@ -211,12 +211,12 @@ def stage(request: HttpRequest) -> HttpResponseBase:
     who, fresh_key = request.user.get_username(), f"rollout:{rung.name}:{time.time_ns()}"[:200]
     with transaction.atomic():
         payload = {"strategy": rung.name, "stage": wanted.name.lower(), "reason": words}
-        after = asked.put("rollout", "rollout", who, payload, fresh_key)
+        sent = asked.put("rollout", "rollout", who, payload, fresh_key)
         audit.write(
             who, "rollout.down", rung.name, reason=words, before={"stage": rung.stage.name.lower()},
             after={"stage": wanted.name.lower()}, request=request,
         )  # fmt: skip
-    say(request, asked.answer(fresh_key, after), f"{rung.name} is at {wanted.name.lower()}.")
+    say(request, asked.answer(sent), f"{rung.name} is at {wanted.name.lower()}.")
     return back(request, "control", "#ladder")
 
 

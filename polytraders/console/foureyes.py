@@ -16,10 +16,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from apps.risk.models import Proposal, ProposalStep
+from polytraders import commands
 from polytraders.access import audit
 from polytraders.access.permissions import Permission, may
+from polytraders.commands import Answered, Command
 from polytraders.console import asked, kills
-from polytraders.console.asked import Answered
 from polytraders.console.problems import Refused
 from polytraders.contracts.scope import Scope
 
@@ -105,10 +106,10 @@ def confirm(request: HttpRequest, proposal: Proposal) -> Answered | None:
     command, permission = LOOP[proposal.kind]
     fresh_key = f"proposal:{proposal.id}"
     with transaction.atomic():
-        after_seq = asked.put(command, permission, who, told | {"reason": proposal.reason}, fresh_key)
-        _close(proposal, "confirmed", who, "", after_seq)
+        sent = asked.put(command, permission, who, told | {"reason": proposal.reason}, fresh_key)
+        _close(proposal, "confirmed", who, "", sent.after_seq)
         _audited(request, proposal, "confirm", who)
-    found = asked.answer(fresh_key, after_seq)
+    found = asked.answer(sent)
     if found is not None:
         _ended(proposal, found, who)
     return found
@@ -125,7 +126,7 @@ def _release(request: HttpRequest, proposal: Proposal, told: dict[str, Any], who
             request=request, second=who,
         )  # fmt: skip
     except Refused as refusal:
-        _ended(proposal, Answered(0, refusal.code, refusal.detail), who)
+        _ended(proposal, Answered(refusal.code, refusal.detail), who)
         raise
     if found is not None:
         _ended(proposal, found, who)
@@ -147,7 +148,7 @@ def settle() -> int:
     ended = ProposalStep.objects.filter(proposal=OuterRef("proposal"), state__in=("done", "failed"))
     waiting = ProposalStep.objects.filter(~Exists(ended), state="confirmed", after_seq__gt=0).select_related("proposal")
     for step in waiting[:SHOWN]:
-        found = asked.find(f"proposal:{step.proposal_id}", step.after_seq)
+        found = commands.answered(asked.raw(), Command(f"proposal:{step.proposal_id}", step.after_seq))
         if found is not None:
             made += 1
             _ended(step.proposal, found, step.actor)

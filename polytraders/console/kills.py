@@ -11,8 +11,8 @@ from django.http import HttpRequest
 from apps.risk import controls
 from polytraders import fence
 from polytraders.access import audit
+from polytraders.commands import Answered
 from polytraders.console import asked
-from polytraders.console.asked import Answered
 from polytraders.console.problems import Refused
 from polytraders.contracts.control import Killed
 from polytraders.contracts.scope import Scope
@@ -121,5 +121,5 @@ def release(
         raise Refused(HTTPStatus.CONFLICT, "GOV_RELEASE_PRECONDITION", "the fence was killed again, or is missing")
     told = {"scope": scope.name.lower(), "name": name, "reason": reason}
     with transaction.atomic():
-        after_seq = asked.put("release", "release", actor, told, fresh_key)
-    return asked.answer(fresh_key, after_seq)
+        sent = asked.put("release", "release", actor, told, fresh_key)
+    return asked.answer(sent)

@@ -23,7 +23,6 @@ from polytraders.console import (
     tracing,
     views,
 )
-from polytraders.console.api import api
 
 DECISION = r"(?P<decision_id>[0-9]{1,17}:[0-9]{1,17})"
 
@@ -81,7 +80,6 @@ urlpatterns = [
     path("markets/<int:index>", markets.market, name="market"),
     path("feeds/", feeds.feeds, name="feeds"),
     path("signals/", signals.signals, name="signals"),
-    path("api/v1/", api.urls),
     path("models/", reliability.page, name="models"),
     path("execution/", executions.page, name="execution"),
     path("trace/", tracing.start, name="trace"),

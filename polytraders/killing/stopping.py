@@ -40,7 +40,7 @@ class Seen(NamedTuple):
 
 def stop(
     home: Path, scope: Scope, name: str, actor: str, *, through: str, reason: str = "", session: str = "",
-    began: float | None = None, shard: int = 0,
+    key: str = "", began: float | None = None, shard: int = 0,
 ) -> Kill:  # fmt: skip
     """Write the fence, then keep the kill in its file.
 
@@ -52,6 +52,7 @@ def stop(
         through: Which door: endpoint, console, drill.
         reason: Why, "" = asked afterwards.
         session: Digest of the session.
+        key: Names it; made here when nobody brings one.
         began: `perf_counter` when the request arrived.
         shard: Whose loop.
 
@@ -68,8 +69,8 @@ def stop(
         trouble = str(error)
     took_us = round(1e6 * (time.perf_counter() - began))
     kill = Kill(
-        f"kill:{uuid.uuid4().hex}", scope.name.lower(), name, actor, reason, at_ns, took_us, trouble, through, session,
-        shard,
+        key or f"kill:{uuid.uuid4().hex}", scope.name.lower(), name, actor, reason, at_ns, took_us, trouble, through,
+        session, shard,
     )  # fmt: skip
     spool.keep(home, kill)
     return kill

@@ -101,7 +101,9 @@ def test_an_act_is_for_who_may_and_for_nobody_else(
 
 
 @pytest.mark.parametrize(("address", "told", "permission"), POSTS, ids=[post[0] for post in POSTS])
-def test_no_act_comes_from_another_page(address: str, told: dict[str, str], permission: Permission, ada: Client) -> None:
+def test_no_act_comes_from_another_page(
+    address: str, told: dict[str, str], permission: Permission, ada: Client
+) -> None:
     careful = Client(enforce_csrf_checks=True)
     careful.cookies = ada.cookies
     assert careful.post(address, told).status_code == 403
@@ -123,9 +125,7 @@ def test_a_kill_is_in_fence_table_inbox_and_audit(log: Written, ada: Client, say
     assert "Why was it killed?" in page and "the fence was written in" in page
 
 
-def test_a_kill_needs_neither_code_nor_reason_nor_name_for_everything(
-    log: Written, says: Says, home: Path
-) -> None:
+def test_a_kill_needs_neither_code_nor_reason_nor_name_for_everything(log: Written, says: Says, home: Path) -> None:
     operator = entered("olga", Role.OPERATOR)
     told = operator.post("/control/kill", {}, headers={"Accept": "application/json"}).json()
     assert (told["fence"], told["recorded"]) == ("", True)
@@ -200,9 +200,7 @@ def epoch(home: Path) -> int:
     return fence.epoch(home / fence.FILE)
 
 
-def test_a_part_is_released_by_one_person_with_reason_and_code(
-    log: Written, says: Says, home: Path
-) -> None:
+def test_a_part_is_released_by_one_person_with_reason_and_code(log: Written, says: Says, home: Path) -> None:
     says()
     olga = stepped(entered("olga", Role.OPERATOR))
     killed_with_reason(olga, scope="strategy", name="makes")

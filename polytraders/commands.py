@@ -1,0 +1,213 @@
+"""Kill, release, rollout and limits: one function each, for the terminal, the pages and the interface.
+
+Nothing here prints or waits. A kill is written to the fence first, which needs only the file; then to the control
+table, then to the loop's inbox. A release goes the other way round: table, fence, and last the loop, which lets the
+scope trade only when the other two agree. What the loop says to a command stands in its log: `answered` looks there.
+"""
+
+import json
+import uuid
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import psycopg
+
+from apps.eventlog import inbox
+from apps.eventlog.bodies import What, unpack
+from apps.risk import controls
+from polytraders import fence
+from polytraders.config import load_limits
+from polytraders.contracts.control import Killed
+from polytraders.contracts.inputs import Kind, Scope
+from polytraders.contracts.state import LIMITS
+from polytraders.killing import stopping
+
+SCOPES: Final = tuple(scope.name.lower() for scope in Scope)
+STAGES: Final = ("replay", "shadow", "paper", "canary", "live")
+NAME_MAX: Final = 200
+EXPIRES_S: Final = 60.0
+ANSWER_ROWS: Final = 1_000_000
+"""Inputs after which a command that expires in a minute has been answered or never will be."""
+ANSWERED: Final = """
+SELECT payload, in_seq FROM log_control WHERE shard = %s AND in_seq > %s AND in_seq <= %s AND kind = %s AND key = %s"""
+WAITS: Final = "SELECT 1 FROM inbox WHERE key = %s"
+LIMITS_NOW: Final = "SELECT body FROM log_record WHERE shard = %s AND what = %s ORDER BY in_seq DESC LIMIT 1"
+PRECONDITION: Final = "GOV_RELEASE_PRECONDITION"
+
+Connection = psycopg.Connection[Any]
+Connect = Callable[[], AbstractContextManager[Connection]]
+
+
+class CommandError(ValueError):
+    """It cannot be asked; nothing was changed. `code` says why."""
+
+    def __init__(self, code: str, words: str) -> None:
+        """`words` are for a person."""
+        super().__init__(words)
+        self.code = code
+
+
+class By(NamedTuple):
+    """Who asks.
+
+    Attributes:
+        actor: `cli:ada`, `web:ada`, `key:reports`.
+        reason: Why, "" = not said.
+        key: Idempotency key of the command; made here when nobody brings one.
+        shard: Whose loop.
+    """
+
+    actor: str
+    reason: str = ""
+    key: str = ""
+    shard: int = 0
+
+
+class Command(NamedTuple):
+    """A command on its way to the loop.
+
+    Attributes:
+        key: Under which its answer will stand in the log.
+        after_seq: Last input before it; the answer is a later one.
+        shard: Whose loop.
+    """
+
+    key: str
+    after_seq: int
+    shard: int = 0
+
+
+class Fenced(NamedTuple):
+    """What became of the fence; `error` is "" when it was written."""
+
+    ms: float
+    error: str
+
+
+class Stopped(NamedTuple):
+    """What became of a kill; `command` is None when the database could not be reached: the fence holds."""
+
+    fence: Fenced
+    command: Command | None
+
+
+class Answered(NamedTuple):
+    """What the loop said as which input; `code` is "" when the command was taken."""
+
+    code: str
+    words: str
+    in_seq: int = 0
+
+
+def kill(
+    home: Path,
+    connect: Connect,
+    killed: Killed,
+    by: By,
+    fenced: Callable[[Fenced], None] = lambda _: None,
+    through: str = "terminal",
+) -> Stopped:
+    """Stop a scope: fence, file, table, inbox, in this order. The audit's row follows from the file.
+
+    Args:
+        home: Folder of the fence.
+        connect: Gives a connection of the application's role; it is asked only when the fence is written.
+        killed: What.
+        by: Who, and why if it has been said.
+        fenced: Called as soon as the fence is written.
+        through: Which door it came through.
+
+    Raises:
+        CommandError: The scope cannot be named.
+    """
+    _named(killed)
+    kept = stopping.stop(
+        home, killed.scope, killed.name, by.actor, through=through, reason=by.reason, key=by.key, shard=by.shard
+    )
+    first = Fenced(kept.fence_us / 1_000, kept.fence)
+    fenced(first)
+    try:
+        with connect() as conn:
+            after = stopping.head(conn, by.shard)
+            stopping.record(conn, kept)
+            return Stopped(first, Command(kept.key, after, by.shard))
+    except psycopg.OperationalError:
+        # The file stays, and whoever comes next writes the record.
+        return Stopped(first, None)
+
+
+def release(home: Path, conn: Connection, killed: Killed, by: By) -> Command:
+    """Let a scope trade again: table, fence, inbox, in this order.
+
+    Raises:
+        CommandError: It has no reason, the scope cannot be named, or the fence is missing and this is not the global
+            scope.
+    """
+    if not by.reason.strip():
+        raise CommandError(PRECONDITION, "a release needs its reason")
+    _named(killed)
+    # A kill that still waits for its record is older than this release, and must stand before it.
+    stopping.record_all(conn, home)
+    key = by.key or f"release:{uuid.uuid4().hex}"
+    controls.note(conn, by.shard, killed, controls.RELEASE, actor=by.actor, reason=by.reason, key=key)
+    if not fence.release(home / fence.FILE, killed.scope, killed.name):
+        raise CommandError(PRECONDITION, "the fence is missing: release the global scope first")
+    return put(conn, "release", "release", by._replace(key=key), _scoped(killed, by))
+
+
+def rollout(conn: Connection, strategy: str, stage: str, by: By) -> Command:
+    """Move a strategy on the ladder; the loop says whether it may."""
+    told = {"strategy": strategy, "stage": stage, "reason": by.reason}
+    return put(conn, "rollout", "rollout", by, told)
+
+
+def limit(conn: Connection, name: str, value: int, by: By) -> Command:
+    """Change one portfolio limit; the loop says whether the value can be."""
+    return put(conn, "limit", "limits", by, {"name": name, "value": value, "reason": by.reason})
+
+
+def limits_in_force(conn: Connection, shard: int = 0) -> dict[str, tuple[int, str]] | None:
+    """Value and unit of each portfolio limit as the log has it; None where there is no log yet."""
+    row = conn.execute(LIMITS_NOW, (shard, int(What.LIMITS))).fetchone()
+    if row is None:
+        return None
+    record = np.frombuffer(unpack(row[0]), LIMITS)[0]
+    shipped = load_limits()
+    return {name: (int(record[name]), shipped[name].unit) for name in LIMITS.names or ()}
+
+
+def answered(conn: Connection, command: Command) -> Answered | None:
+    """What the loop has said to a command; None = nothing yet, or it was never asked."""
+    last = command.after_seq + ANSWER_ROWS
+    found = conn.execute(ANSWERED, (command.shard, command.after_seq, last, int(Kind.COMMAND), command.key)).fetchone()
+    if found is None:
+        return None
+    told = json.loads(bytes(found[0]))
+    return Answered(told["code"], told["words"], found[1])
+
+
+def waits(conn: Connection, key: str) -> bool:
+    """Whether the loop has not taken the command yet."""
+    return conn.execute(WAITS, (key,)).fetchone() is not None
+
+
+def _named(killed: Killed) -> None:
+    if (killed.scope is Scope.GLOBAL) != (not killed.name):
+        raise CommandError("GOV_COMMAND_INVALID", "the global scope has no name, every other has one")
+    if "\0" in killed.name or len(killed.name) > NAME_MAX:
+        raise CommandError("GOV_COMMAND_INVALID", f"a name has 1 to {NAME_MAX} characters, and no NUL")
+
+
+def put(conn: Connection, kind: str, permission: str, by: By, told: Mapping[str, Any]) -> Command:
+    """Put a command into the inbox of the loop, with the transaction of `conn`."""
+    key = by.key or f"{kind}:{uuid.uuid4().hex}"
+    after = stopping.head(conn, by.shard)
+    inbox.put(conn, kind, by.actor, permission, key, told, EXPIRES_S, by.shard)
+    return Command(key, after, by.shard)
+
+
+def _scoped(killed: Killed, by: By) -> dict[str, Any]:
+    return {"scope": killed.scope.name.lower(), "name": killed.name, "reason": by.reason}
