@@ -27,6 +27,8 @@ QUIET_NS: Final = 5 * NANO
 """A market that has been silent for so long needs a witness; the loop believes one for 15 s."""
 QUIET_TURNS: Final = 3
 """So many quiet books are asked for, then one of all: a lost change that moved no best price shows nowhere else."""
+LOOKS_MAX: Final = 4
+"""In succession at a book that moves while it is asked for."""
 
 
 class Feed(Protocol):
@@ -60,7 +62,9 @@ class Care:
         self._next = 0
         self._turn = 0
         self._looked: dict[int, int] = {}
-        self._suspect: int | None = None
+        self._again: int | None = None
+        self._differed = False
+        self._moved = 0
 
     async def subscribe(self) -> None:
         """Until cancelled: subscribe what the registry tells, and tell the loop which connection carries it."""
@@ -113,14 +117,15 @@ class Care:
                 if isinstance(told, Witness) and before == self._events(index):
                     self._compared(index, told)
                 else:
-                    self._suspect = None
+                    self._inconclusive(index)
             await asyncio.sleep(pause_s)
 
     def _compared(self, index: int, told: Witness) -> None:
-        was_suspect, self._suspect = self._suspect == index, None
+        differed = self._again == index and self._differed
+        self._again, self._differed, self._moved = None, False, 0
         if not self.agrees(index, told):
-            if not was_suspect:
-                self._suspect = index
+            if not differed:
+                self._again, self._differed = index, True
                 return
             self._differing[index] += 1
             log.warning("market %d: the venue's own book is another than ours; a whole book is asked for", index)
@@ -129,15 +134,21 @@ class Care:
         row: Row = (Kind.WITNESS, 0, 0, index, 0, 0, 0, 0)
         self._loop.arrive(lambda intake, now: intake.rows([row], now, "loop"))
 
+    def _inconclusive(self, index: int) -> None:
+        """Look at a book again that moved meanwhile, a few times at most: others wait."""
+        self._moved = self._moved + 1 if self._again == index else 1
+        self._again = index if self._moved < LOOKS_MAX else None
+        self._differed = self._differed and self._again is not None
+
     def _events(self, index: int) -> int:
         return int(self._loop.state.markets["events"][index])
 
     def _chosen(self) -> int | None:
         """The next market to compare.
 
-        The one that differed a moment ago. Else of those that need a witness the next in turn; after `QUIET_TURNS` of
-        them, or when there are none, the one of all that was looked at the longest ago: one that moves all the time
-        would else be asked for all the time.
+        The one that differed or moved a moment ago. Else of those that need a witness the next in turn; after
+        `QUIET_TURNS` of them, or when there are none, the one of all that was looked at the longest ago: one that moves
+        all the time would else be asked for all the time.
         """
         state = self._loop.state
         now = int(state.portfolio["now"][0])
@@ -147,8 +158,9 @@ class Care:
         found = [index for index in np.flatnonzero(live).tolist() if index in self._directory.listings]
         if not found:
             return None
-        if self._suspect in found:
-            return self._suspect
+        if self._again in found:
+            return self._again
+        self._again, self._differed, self._moved = None, False, 0
         newest = np.maximum(markets["row_ts"], markets["witness_ts"])
         quiet = [index for index in found if newest[index] < now - QUIET_NS]
         self._turn += 1

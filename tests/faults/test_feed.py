@@ -29,7 +29,7 @@ TOLD_S_MAX = 30.0
 """From a fault's end to its code in the log."""
 RECOVERED_S_MAX = 30.0
 """From the code on until every book counts again; the venue is asked for a book once in 5 s at most."""
-COMPARED_S_MAX = 60.0
+COMPARED_S_MAX = 120.0
 """Until every book has been compared with the exchange's own: a few dozen, four a second, a moving one again later."""
 RATE = 0.4
 """Few enough messages for the exchange to keep up with its own time: one that catches up skips through a silence."""

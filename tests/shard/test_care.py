@@ -9,7 +9,7 @@ import pytest
 
 from polytraders.contracts import state as s
 from polytraders.contracts.inputs import NANO, YES
-from polytraders.shard.care import Care, book_of
+from polytraders.shard.care import LOOKS_MAX, Care, book_of
 from polytraders.venues.polymarket.catalogue import Witness
 from tests.shard.rig import Rig, frames
 
@@ -117,3 +117,24 @@ def test_every_book_has_its_turn_however_many_are_quiet(app_dsn: str, tmp_path: 
             chosen.append(care._chosen())
         assert set(chosen) == set(listed)
         assert 1 <= chosen.count(busy) <= 4, "the one that moves takes no more than its turns"
+
+
+def test_a_book_that_moves_while_it_is_asked_for_is_asked_for_a_few_times_more(app_dsn: str, tmp_path: Path) -> None:
+    with Rig(app_dsn, tmp_path) as rig:
+        rig.list_markets()
+        rig.play(frames(600))
+        state = rig.loop.state
+        care = Care(SimpleNamespace(state=state), rig.parts.directory, FakeFeed())  # type: ignore[arg-type]
+        asked: list[str] = []
+
+        async def ask(token: str) -> object:
+            if len(asked) == 2 * LOOKS_MAX:
+                raise asyncio.CancelledError
+            asked.append(token)
+            state.markets["events"] += 1
+            return Witness("", token, (), 100, "", None, 0, b"")
+
+        with pytest.raises(asyncio.CancelledError):
+            asyncio.run(care.witness(ask, pause_s=0.0))
+        assert len(set(asked[:LOOKS_MAX])) == 1 == len(set(asked[LOOKS_MAX:]))
+        assert asked[0] != asked[-1]

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     """Two indexes, so that no filter of the page reads what it does not show."""
 
-    dependencies = [("risk", "0002_controls")]
+    dependencies = [("risk", "0003_proposals")]
 
     operations = [
         migrations.AddIndex("decisionrecord", models.Index(fields=["ts", "id"], name="risk_decision_time")),
