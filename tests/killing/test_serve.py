@@ -65,6 +65,7 @@ def test_a_fence_that_is_missing_is_no_reason_to_refuse(alone: Endpoint, fenced:
         (tokens.make(KEY, "ada", "s", time.time()), "null", 403, "GOV_ORIGIN_REFUSED"),
         (tokens.make(KEY, "ada", "s", time.time()), "http://127.0.0.1:9", 403, "GOV_ORIGIN_REFUSED"),
     ],
+    ids=["none", "spoilt", "of another house", "over", "another site", "no site", "another port"],
 )  # fmt: skip
 def test_who_may_not_kill_does_not(
     alone: Endpoint, fenced: Path, token: str, origin: str, status: int, code: str
