@@ -176,10 +176,11 @@ def opened_for(alert_id: int, actor: str, *, now: alerting.Now = timezone.now) -
     at = now()
     with transaction.atomic():
         alert = AlertRecord.objects.select_for_update().get(id=alert_id)
-        if alert.incident_id is None:
-            made = alerting.join(alert, at)
-            alerting.step(made.id, "note", at, "opened by a person", actor)
-    return IncidentRecord.objects.get(id=alert.incident_id)
+        if alert.incident_id is not None:
+            return IncidentRecord.objects.get(id=alert.incident_id)
+        made = alerting.join(alert, at)
+        alerting.step(made.id, "note", at, "opened by a person", actor)
+    return made
 
 
 def kept(postmortem: Mapping[str, str]) -> dict[str, str]:
