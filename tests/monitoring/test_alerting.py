@@ -1,4 +1,4 @@
-"""Alerts and incidents in the database: one for each thing, urgent ones open incidents, people are told, nobody twice."""
+"""Alerts and incidents in the database: one for each thing, urgent ones open incidents, nobody is told twice."""
 
 import datetime as dt
 import threading

@@ -63,7 +63,7 @@ def test_a_command_that_waits_is_told_when_it_has_waited_too_long(healthy: pytes
 
 
 def test_a_check_of_the_projections_finds_what_is_spoilt_and_changes_nothing(
-    app_dsn: str, tmp_path: Path, settings: Any, caplog: Any
+    system: Any, app_dsn: str, tmp_path: Path, settings: Any, caplog: Any
 ) -> None:
     settings.DATABASE_URL = app_dsn
     assert tasks.check_projections() == [], "there is no log yet"
