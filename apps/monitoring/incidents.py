@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from django.db import connection, transaction
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from apps.monitoring import alerting
@@ -34,7 +35,10 @@ class Moved(NamedTuple):
 
 
 class Line(NamedTuple):
-    """An open incident as a list shows it; `left_s` until somebody must have answered, or until it must be over."""
+    """An open incident as a list shows it; `left_s` until somebody must have answered, or until it must be over.
+
+    `is_seen`: its cause was still there at the last look; told by `open_incidents` only.
+    """
 
     incident: IncidentRecord
     priority: Priority
@@ -42,6 +46,7 @@ class Line(NamedTuple):
     age_ns: int
     left_s: int
     awaits: str
+    is_seen: bool = False
 
     @property
     def left_ns(self) -> int:
@@ -79,9 +84,11 @@ def line(incident: IncidentRecord, now: dt.datetime) -> Line:
 
 def open_incidents(limit: int = 10, *, now: alerting.Now = timezone.now) -> list[Line]:
     """What is not closed, the most urgent and oldest first. One query; for `console/_incidents.html`."""
-    rows = IncidentRecord.objects.exclude(state=State.CLOSED).order_by("priority", "opened_at", "id")[:limit]
+    seen = Exists(AlertRecord.objects.filter(incident=OuterRef("id"), is_open=True))
+    rows = IncidentRecord.objects.exclude(state=State.CLOSED).annotate(is_seen=seen)
     at = now()
-    return [line(row, at) for row in rows]
+    found = rows.order_by("priority", "opened_at", "id")[:limit]
+    return [line(row, at)._replace(is_seen=row.is_seen) for row in found]
 
 
 def watch(*, now: alerting.Now = timezone.now) -> Watch:

@@ -1,15 +1,17 @@
 """What is wrong now, asked from outside the loop: of its own row, the database, the disk and the tables."""
 
+import datetime as dt
 import shutil
 import time
 from typing import Any, Final
 
 from django.conf import settings
 from django.db import connection
+from django.utils import timezone
 
 from apps.monitoring.alerting import Seen
 from apps.monitoring.core.incidents import Priority
-from apps.monitoring.models import LoopRecord, ScopeRecord, StrategyRecord
+from apps.monitoring.models import LoopRecord, PulseRecord, ScopeRecord, StrategyRecord
 from apps.monitoring.priorities import urgency
 from apps.oms.models import OrderRecord
 from polytraders.contracts.checks import code_of
@@ -20,6 +22,9 @@ LOOP_AGE_S_MAX: Final = 10.0
 INBOX_AGE_S_MAX: Final = 30.0
 FREE_BYTES_MIN: Final = 2 << 30
 FREE_SHARE_MIN: Final = 0.05
+START: Final = "start"
+START_S: Final = 180.0
+"""A start compiles and migrates before its loop says anything; so long, silence is not told."""
 FEED_AGE_MS_MAX: Final = 30_000
 NEVER_MS: Final = 10**12
 """A feed's age when it has never said anything (`status.Feed`)."""
@@ -43,9 +48,16 @@ def wrongs(shard: int) -> list[Seen]:
 def _loop(shard: int, loop: LoopRecord | None) -> list[Seen]:
     age_s = (time.time_ns() - loop.at_ns) / 1e9 if loop else None
     if loop is None or age_s is None or age_s > LOOP_AGE_S_MAX:
+        if _has_just_begun():
+            return []
         said = "never said anything" if age_s is None else f"said nothing for {age_s:.0f} s"
         return [Seen("GOV_LOOP_SILENT", "", f"the loop of shard {shard} has {said}")]
     return [seen for feed in loop.feeds if (seen := _feed(feed, loop.speed)) is not None]
+
+
+def _has_just_begun() -> bool:
+    since = timezone.now() - dt.timedelta(seconds=START_S)
+    return PulseRecord.objects.filter(name=START, at__gt=since).exists()
 
 
 def _feed(feed: dict[str, Any], speed: float) -> Seen | None:
