@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
 from apps.monitoring import alerting
 from apps.monitoring.core import incidents as core
 from apps.monitoring.core.incidents import POSTMORTEM, Priority, State
-from apps.monitoring.models import AlertRecord, IncidentRecord
+from apps.monitoring.models import AlertRecord, IncidentRecord, LoopRecord
 from polytraders.contracts.reason import Reason
 from polytraders.contracts.reasons import reason
 from polytraders.logs import without_secrets
@@ -19,10 +20,11 @@ from polytraders.logs import without_secrets
 WATCHED_S: Final = 120.0
 """The look at the system is taken every half minute; older than this, nobody looks."""
 TEXT_MOST: Final = 20_000
-WATCH: Final = """
-SELECT count(*) FILTER (WHERE priority = 0), count(*) FILTER (WHERE priority = 1),
-       (SELECT at FROM monitoring_pulse WHERE name = 'health')
-FROM monitoring_incident WHERE state <> 'closed' AND state <> 'resolved'"""
+URGENT: Final = (
+    "(SELECT count(*) FROM monitoring_incident WHERE state <> 'closed' AND state <> 'resolved' AND priority = %s)"
+)
+LOOKED_AT: Final = "(SELECT at FROM monitoring_pulse WHERE name = 'health')"
+WATCH: Final = f"SELECT {URGENT}, {URGENT}, {LOOKED_AT}"
 
 
 class Moved(NamedTuple):
@@ -91,12 +93,30 @@ def open_incidents(limit: int = 10, *, now: alerting.Now = timezone.now) -> list
     return [line(row, at)._replace(is_seen=row.is_seen) for row in found]
 
 
+def with_watch(loops: QuerySet[LoopRecord]) -> QuerySet[LoopRecord]:
+    """The loop's row with what `watch` asks, so that every page has it without a question more."""
+    p0, p1, looked_at = (RawSQL(*told) for told in ((URGENT, (0,)), (URGENT, (1,)), (LOOKED_AT, ())))  # noqa: S611  constants
+    return loops.annotate(urgent_p0=p0, urgent_p1=p1, looked_at=looked_at)
+
+
+def watch_of(loop: LoopRecord | None, *, now: alerting.Now = timezone.now) -> Watch:
+    """What a row of `with_watch` says; asked for itself where there is no row."""
+    if loop is None:
+        return watch(now=now)
+    told: Any = loop
+    return Watch(told.urgent_p0, told.urgent_p1, _is_recent(told.looked_at, now()))
+
+
+def _is_recent(looked_at: dt.datetime | None, now: dt.datetime) -> bool:
+    return looked_at is not None and now - looked_at < dt.timedelta(seconds=WATCHED_S)
+
+
 def watch(*, now: alerting.Now = timezone.now) -> Watch:
     """For the strip on top of every page, in one query."""
     with connection.cursor() as cursor:
-        cursor.execute(WATCH)
+        cursor.execute(WATCH, (0, 1))
         p0, p1, looked_at = cursor.fetchone()
-    return Watch(p0, p1, looked_at is not None and now() - looked_at < dt.timedelta(seconds=WATCHED_S))
+    return Watch(p0, p1, _is_recent(looked_at, now()))
 
 
 def move(

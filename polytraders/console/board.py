@@ -8,7 +8,7 @@ from typing import Final
 from django.conf import settings
 from django.db.models import Count, Q, Sum
 
-from apps.monitoring.incidents import Watch, watch
+from apps.monitoring.incidents import Watch, watch_of, with_watch
 from apps.monitoring.models import LoopRecord, ScopeRecord, StageRecord, StrategyRecord
 from apps.oms.models import OrderRecord
 from apps.registry.models import MarketRecord
@@ -121,11 +121,11 @@ class Board:
 
 
 def strip(shard: int = 0, *, now_ns: Clock = time.time_ns) -> Board:
-    """Only what the strip on top of every page says: five questions, none of them about decisions."""
-    loop = LoopRecord.objects.filter(shard=shard).first()
+    """Only what the strip on top of every page says: four questions, none of them about decisions."""
+    loop = with_watch(LoopRecord.objects.filter(shard=shard)).first()
     killed, unknown, is_open = _stopped(shard, strategy_names(shard))
     age_ns = max(0, now_ns() - loop.at_ns) if loop else 0
-    return Board(loop, age_ns, killed, unknown, is_open, 0, (), (), (), 0, watch())
+    return Board(loop, age_ns, killed, unknown, is_open, 0, (), (), (), 0, watch_of(loop))
 
 
 def _stopped(shard: int, names: Mapping[int, str]) -> tuple[tuple[str, ...], int, int]:
@@ -150,7 +150,7 @@ def _words(killed: Killed) -> str:
 
 def read(shard: int = 0, *, now_ns: Clock = time.time_ns) -> Board:
     """The board of a shard as it is now."""
-    loop = LoopRecord.objects.filter(shard=shard).first()
+    loop = with_watch(LoopRecord.objects.filter(shard=shard)).first()
     packets = list(DecisionRecord.objects.filter(shard=shard).order_by("-id")[:PACKETS])
     newest = max(loop.loop_ts if loop else 0, packets[0].ts if packets else 0)
     names = strategy_names(shard)
@@ -188,7 +188,7 @@ def read(shard: int = 0, *, now_ns: Clock = time.time_ns) -> Board:
             if count
         ),
         evaluations=evaluations,
-        watch=watch(),
+        watch=watch_of(loop),
     )
 
 

@@ -27,6 +27,17 @@ def at(hour: int, minute: int = 0, second: int = 0) -> int:
     return int(dt.datetime(2026, 11, 27, hour, minute, second, tzinfo=dt.UTC).timestamp())
 
 
+def test_worked_example() -> None:
+    # At 23:30 a drifted table (P2) fits the rule of a route with a quiet night: it is told at 06:00. A silent loop (P1)
+    # is told at once, and after the fifth failed attempt the next one is 160 s later.
+    rule = Rule("GOV_", "", Priority.P2, 0, NIGHT)
+    assert matches(rule, Told("GOV_PROJECTION_DRIFT", "risk_decision", Priority.P2, 0))
+    assert quiet_s(rule.quiet, Priority.P2, at(23, 30)) == 6 * HOUR_S + 1_800
+    assert quiet_s(rule.quiet, Priority.P1, at(23, 30)) == 0
+    assert full_s([at(23, 10)], 30, Priority.P1, at(23, 30)) == 0
+    assert retry_s(5) == 160
+
+
 @pytest.mark.parametrize(
     ("rule", "fits"),
     [
