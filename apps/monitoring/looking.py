@@ -1,17 +1,16 @@
 """What is wrong now, asked from outside the loop: of its own row, the database, the disk and the tables."""
 
-import datetime as dt
 import shutil
 import time
+from pathlib import Path
 from typing import Any, Final
 
 from django.conf import settings
 from django.db import connection
-from django.utils import timezone
 
 from apps.monitoring.alerting import Seen
 from apps.monitoring.core.incidents import Priority
-from apps.monitoring.models import LoopRecord, PulseRecord, ScopeRecord, StrategyRecord
+from apps.monitoring.models import LoopRecord, ScopeRecord, StrategyRecord
 from apps.monitoring.priorities import urgency
 from apps.oms.models import OrderRecord
 from polytraders.contracts.checks import code_of
@@ -22,7 +21,6 @@ LOOP_AGE_S_MAX: Final = 10.0
 INBOX_AGE_S_MAX: Final = 30.0
 FREE_BYTES_MIN: Final = 2 << 30
 FREE_SHARE_MIN: Final = 0.05
-START: Final = "start"
 START_S: Final = 180.0
 """A start compiles and migrates before its loop says anything; so long, silence is not told."""
 FEED_AGE_MS_MAX: Final = 30_000
@@ -56,8 +54,14 @@ def _loop(shard: int, loop: LoopRecord | None) -> list[Seen]:
 
 
 def _has_just_begun() -> bool:
-    since = timezone.now() - dt.timedelta(seconds=START_S)
-    return PulseRecord.objects.filter(name=START, at__gt=since).exists()
+    """Whether our own process is not ready yet, or only since a little while: the whole system starts together."""
+    told = settings.ENVIRON.get("POLYTRADERS_READY_FILE")
+    if not told:
+        return False
+    try:
+        return time.time() - Path(told).stat().st_mtime < START_S
+    except OSError:
+        return True
 
 
 def _feed(feed: dict[str, Any], speed: float) -> Seen | None:

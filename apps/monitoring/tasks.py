@@ -48,13 +48,6 @@ def check_health(shard: int = 0) -> list[str]:
 
 
 @shared_task
-def begin() -> list[str]:
-    """A worker is ready: the system has just been started, and is looked at for the first time; the codes."""
-    beats.pulse(looking.START)
-    return check_health()
-
-
-@shared_task
 def watch_log(shard: int = 0) -> int:
     """Look through new control rows of the log for alerts; how many rows."""
     return logwatch.look(shard)

@@ -37,6 +37,15 @@ def test_codes_of_control_rows_are_counted_by_where_they_were_said() -> None:
     ], "a number that this build does not know is no code, and what was taken is no refusal"
 
 
+def test_the_gaps_with_which_a_run_begins_are_no_news() -> None:
+    rows = empty(4)
+    rows["in_seq"] = [1_000, 1_005, 1_006, 2_000]
+    rows["kind"] = [Kind.EPOCH, Kind.GAP, Kind.REFUSED, Kind.GAP]
+    rows["a"] = [0, *[number("INTEL_UNKNOWN_EVENT")] * 3]
+    rows["b"] = [0, 1, 2, 3]
+    assert [seen.scope for seen in logwatch.said(rows)] == ["connection 2", "connection 3"]
+
+
 def test_the_first_look_begins_at_the_end_and_later_ones_where_the_last_one_ended(log: Written, clock: Clock) -> None:
     assert logwatch.look(0, now=clock) == 0
     log.kill(Scope.STRATEGY, 1, "drill")

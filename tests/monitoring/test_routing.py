@@ -98,7 +98,8 @@ def test_a_full_route_waits_until_the_oldest_is_an_hour_old() -> None:
 
 @given(st.lists(st.integers(0, 2 * HOUR_S), max_size=50), st.integers(1, 20))
 def test_never_more_than_so_many_within_any_hour(gaps: list[int], most: int) -> None:
-    now, sent = 10**9, []
+    now = 10**9
+    sent: list[int] = []
     for gap in sorted(gaps):
         moment = now + gap
         moment = max(moment, sent[-1] if sent else moment)

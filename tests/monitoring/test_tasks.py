@@ -1,5 +1,6 @@
 """Looks from outside the loop: each thing that can be wrong has its code, and a check never makes the loop wait."""
 
+import os
 import shutil
 import time
 from collections import namedtuple
@@ -46,6 +47,19 @@ def test_a_loop_that_has_said_nothing_for_long_is_silent(healthy: pytest.MonkeyP
     say(at_ns=time.time_ns() - 11 * 10**9)
     assert tasks.check_health() == ["GOV_LOOP_SILENT"]
     assert "GOV_LOOP_SILENT: the loop of shard 0 has said nothing for 11 s" in caplog.text
+
+
+def test_a_start_has_time_before_its_silence_is_told(
+    healthy: pytest.MonkeyPatch, settings: Any, tmp_path: Path
+) -> None:
+    say(at_ns=time.time_ns() - 11 * 10**9)
+    ready = tmp_path / "worker.ready"
+    settings.ENVIRON = {"POLYTRADERS_READY_FILE": str(ready)}
+    assert tasks.check_health() == [], "not ready yet"
+    ready.touch()
+    assert tasks.check_health() == []
+    os.utime(ready, (time.time() - 181, time.time() - 181))
+    assert tasks.check_health() == ["GOV_LOOP_SILENT"]
 
 
 @pytest.mark.parametrize("free", [(2 << 30) - 1, int(0.049 * (100 << 30))])

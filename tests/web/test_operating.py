@@ -295,7 +295,8 @@ def test_help_explains_a_real_rejected_trade_of_this_system(now_at_the_log: Loop
     found = guide.example()
     assert found is not None
     row = found.row
-    assert None not in (row.p_own, row.q_exec, row.fee, row.buffer, row.net_edge)
+    assert row.p_own is not None and row.q_exec is not None and row.fee is not None
+    assert row.buffer is not None and row.net_edge is not None
     text = body(ada, "/help/")
     assert f"/decisions/{row.decision_id}" in text
     assert found.reason.meaning in text
