@@ -90,7 +90,7 @@ class Board:
     packets: tuple[PacketLine, ...]
     codes: tuple[CodeLine, ...]
     evaluations: int
-    watch: Watch
+    watch: Watch = Watch(0, 0, is_watched=False)
 
     @property
     def state(self) -> str:
