@@ -29,6 +29,8 @@ CODES: Final = 8
 APPROVED_CODE: Final = number(code_of(APPROVED))
 HOUR_NS: Final = 3_600_000_000_000
 Clock = Callable[[], int]
+UNWATCHED: Final = Watch(0, 0, is_watched=False)
+"""What a strip says that nobody has asked about."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ class Board:
     packets: tuple[PacketLine, ...]
     codes: tuple[CodeLine, ...]
     evaluations: int
-    watch: Watch = Watch(0, 0, is_watched=False)
+    watch: Watch = UNWATCHED
 
     @property
     def state(self) -> str:
