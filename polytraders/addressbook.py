@@ -70,7 +70,7 @@ def address_book(environ: Mapping[str, str]) -> AddressBook:
     book = AddressBook(
         console=_url("POLYTRADERS_CONSOLE_URL", environ, f"http://127.0.0.1:{port}", local=True),
         smtp=_smtp(environ.get("POLYTRADERS_SMTP_URL", "")),
-        mail_from=environ.get("POLYTRADERS_MAIL_FROM", usual.mail_from),
+        mail_from=environ.get("POLYTRADERS_MAIL_FROM") or usual.mail_from,
         telegram=_url("POLYTRADERS_TELEGRAM_URL", environ, usual.telegram),
         telegram_token=environ.get("POLYTRADERS_TELEGRAM_TOKEN", ""),
         slack=_named("POLYTRADERS_SLACK_URLS", environ),
@@ -96,7 +96,7 @@ def _smtp(address: str) -> str:
 
 
 def _url(name: str, environ: Mapping[str, str], default: str, *, local: bool = False) -> str:
-    return _address(name, environ.get(name, default), local=local).rstrip("/")
+    return _address(name, environ.get(name) or default, local=local).rstrip("/")
 
 
 def _named(name: str, environ: Mapping[str, str]) -> dict[str, str]:

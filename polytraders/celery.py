@@ -27,5 +27,5 @@ def tell_ready(**_signal: Any) -> None:
 
 @worker_ready.connect
 def look_at_once(**_signal: Any) -> None:
-    """The first look at the system does not wait for its time."""
+    """The first look at the system does not wait for its time; what has just begun is not called silent by it."""
     app.send_task("apps.monitoring.tasks.check_health")

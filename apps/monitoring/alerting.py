@@ -28,10 +28,10 @@ WORDS_MOST: Final = 500
 OVER_CODE: Final = "GOV_ALERT_OVER"
 RAISE: Final = """
 INSERT INTO monitoring_alert (code, scope, source, priority, is_open, words, count, first_at, last_at)
-VALUES (%(code)s, %(scope)s, %(source)s, %(priority)s, true, %(words)s, %(count)s, %(now)s, %(now)s)
+VALUES (%(code)s, %(scope)s, %(source)s, %(priority)s, true, %(words)s, %(times)s, %(now)s, %(now)s)
 ON CONFLICT (code, scope) WHERE is_open DO UPDATE SET count = monitoring_alert.count + excluded.count,
     last_at = excluded.last_at, words = excluded.words
-RETURNING id, count = %(count)s AND first_at = %(now)s"""
+RETURNING id, count = %(times)s AND first_at = %(now)s"""
 
 
 class Seen(NamedTuple):
@@ -41,13 +41,13 @@ class Seen(NamedTuple):
         code: Of the registry.
         scope: What it is about: "" = all of it, else words like "market 3" or "job replay_log".
         words: What was seen, one line.
-        count: How often.
+        times: How often.
     """
 
     code: str
     scope: str
     words: str
-    count: int = 1
+    times: int = 1
 
 
 def raised(seen: Seen, source: str, *, now: Now = timezone.now) -> AlertRecord | None:

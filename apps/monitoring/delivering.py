@@ -97,7 +97,7 @@ def _full_s(row: DeliveryRecord, at: dt.datetime) -> int:
     since = at - dt.timedelta(seconds=HOUR_S)
     sent = DeliveryRecord.objects.filter(route_id=row.route_id, state="sent", done_at__gt=since)
     times = sent.order_by("-done_at").values_list("done_at", flat=True)[: row.route.per_hour]
-    moments = sorted(int(moment.timestamp()) for moment in times)
+    moments = sorted(int(moment.timestamp()) for moment in times if moment is not None)
     return full_s(moments, row.route.per_hour, Priority(row.priority), int(at.timestamp()))
 
 

@@ -5,12 +5,14 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from django.db import connection, transaction
+from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
 from apps.monitoring import alerting
 from apps.monitoring.core import incidents as core
 from apps.monitoring.core.incidents import POSTMORTEM, Priority, State
-from apps.monitoring.models import AlertRecord, IncidentRecord
+from apps.monitoring.models import AlertRecord, IncidentRecord, LoopRecord
 from polytraders.contracts.reason import Reason
 from polytraders.contracts.reasons import reason
 from polytraders.logs import without_secrets
@@ -18,10 +20,11 @@ from polytraders.logs import without_secrets
 WATCHED_S: Final = 120.0
 """The look at the system is taken every half minute; older than this, nobody looks."""
 TEXT_MOST: Final = 20_000
-WATCH: Final = """
-SELECT count(*) FILTER (WHERE priority = 0), count(*) FILTER (WHERE priority = 1),
-       (SELECT at FROM monitoring_pulse WHERE name = 'health')
-FROM monitoring_incident WHERE state <> 'closed' AND state <> 'resolved'"""
+URGENT: Final = (
+    "(SELECT count(*) FROM monitoring_incident WHERE state <> 'closed' AND state <> 'resolved' AND priority = %s)"
+)
+LOOKED_AT: Final = "(SELECT at FROM monitoring_pulse WHERE name = 'health')"
+WATCH: Final = f"SELECT {URGENT}, {URGENT}, {LOOKED_AT}"
 
 
 class Moved(NamedTuple):
@@ -34,7 +37,10 @@ class Moved(NamedTuple):
 
 
 class Line(NamedTuple):
-    """An open incident as a list shows it; `left_s` until somebody must have answered, or until it must be over."""
+    """An open incident as a list shows it; `left_s` until somebody must have answered, or until it must be over.
+
+    `is_seen`: its cause was still there at the last look; told by `open_incidents` only.
+    """
 
     incident: IncidentRecord
     priority: Priority
@@ -42,6 +48,7 @@ class Line(NamedTuple):
     age_ns: int
     left_s: int
     awaits: str
+    is_seen: bool = False
 
     @property
     def left_ns(self) -> int:
@@ -79,17 +86,37 @@ def line(incident: IncidentRecord, now: dt.datetime) -> Line:
 
 def open_incidents(limit: int = 10, *, now: alerting.Now = timezone.now) -> list[Line]:
     """What is not closed, the most urgent and oldest first. One query; for `console/_incidents.html`."""
-    rows = IncidentRecord.objects.exclude(state=State.CLOSED).order_by("priority", "opened_at", "id")[:limit]
+    seen = Exists(AlertRecord.objects.filter(incident=OuterRef("id"), is_open=True))
+    rows = IncidentRecord.objects.exclude(state=State.CLOSED).annotate(is_seen=seen)
     at = now()
-    return [line(row, at) for row in rows]
+    found = rows.order_by("priority", "opened_at", "id")[:limit]
+    return [line(row, at)._replace(is_seen=row.is_seen) for row in found]
+
+
+def with_watch(loops: QuerySet[LoopRecord]) -> QuerySet[LoopRecord]:
+    """The loop's row with what `watch` asks, so that every page has it without a question more."""
+    p0, p1, looked_at = (RawSQL(*told) for told in ((URGENT, (0,)), (URGENT, (1,)), (LOOKED_AT, ())))  # noqa: S611  constants
+    return loops.annotate(urgent_p0=p0, urgent_p1=p1, looked_at=looked_at)
+
+
+def watch_of(loop: LoopRecord | None, *, now: alerting.Now = timezone.now) -> Watch:
+    """What a row of `with_watch` says; asked for itself where there is no row."""
+    if loop is None:
+        return watch(now=now)
+    told: Any = loop
+    return Watch(told.urgent_p0, told.urgent_p1, _is_recent(told.looked_at, now()))
+
+
+def _is_recent(looked_at: dt.datetime | None, now: dt.datetime) -> bool:
+    return looked_at is not None and now - looked_at < dt.timedelta(seconds=WATCHED_S)
 
 
 def watch(*, now: alerting.Now = timezone.now) -> Watch:
     """For the strip on top of every page, in one query."""
     with connection.cursor() as cursor:
-        cursor.execute(WATCH)
+        cursor.execute(WATCH, (0, 1))
         p0, p1, looked_at = cursor.fetchone()
-    return Watch(p0, p1, looked_at is not None and now() - looked_at < dt.timedelta(seconds=WATCHED_S))
+    return Watch(p0, p1, _is_recent(looked_at, now()))
 
 
 def move(
@@ -176,10 +203,11 @@ def opened_for(alert_id: int, actor: str, *, now: alerting.Now = timezone.now) -
     at = now()
     with transaction.atomic():
         alert = AlertRecord.objects.select_for_update().get(id=alert_id)
-        if alert.incident_id is None:
-            made = alerting.join(alert, at)
-            alerting.step(made.id, "note", at, "opened by a person", actor)
-    return IncidentRecord.objects.get(id=alert.incident_id)
+        if alert.incident_id is not None:
+            return IncidentRecord.objects.get(id=alert.incident_id)
+        made = alerting.join(alert, at)
+        alerting.step(made.id, "note", at, "opened by a person", actor)
+    return made
 
 
 def kept(postmortem: Mapping[str, str]) -> dict[str, str]:

@@ -21,6 +21,8 @@ from polytraders.contracts.reasons import by_number
 SOURCE: Final = "log"
 KILLS: Final = "kill"
 AT_ONCE: Final = 5_000
+OPENING: Final = 512
+"""Inputs at the beginning of a run among which its gaps stand."""
 QUIET: Final = dt.timedelta(minutes=15)
 """An alert of the log is over when it has not been seen again for so long."""
 SAYS: Final = (Kind.REFUSED, Kind.GAP, Kind.COMMAND)
@@ -54,6 +56,10 @@ def look(shard: int, *, now: alerting.Now = timezone.now) -> int:
 def said(rows: np.ndarray) -> list[Seen]:
     """Codes of control rows with their scopes, each once with its count."""
     counted: Counter[tuple[str, str]] = Counter()
+    # A run begins with a gap on every connection: that is how it asks for its books, and nothing has broken.
+    begun = rows["in_seq"][rows["kind"] == Kind.EPOCH]
+    opening = (rows["in_seq"][:, None] - begun[None, :] >= 0) & (rows["in_seq"][:, None] - begun[None, :] < OPENING)
+    rows = rows[~((rows["kind"] == Kind.GAP) & opening.any(axis=1))]
     for row in rows[np.isin(rows["kind"], SAYS)]:
         value = int(row["b"] if row["kind"] == Kind.COMMAND else row["a"])
         if value <= 0:

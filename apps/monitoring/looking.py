@@ -2,6 +2,7 @@
 
 import shutil
 import time
+from pathlib import Path
 from typing import Any, Final
 
 from django.conf import settings
@@ -20,6 +21,8 @@ LOOP_AGE_S_MAX: Final = 10.0
 INBOX_AGE_S_MAX: Final = 30.0
 FREE_BYTES_MIN: Final = 2 << 30
 FREE_SHARE_MIN: Final = 0.05
+START_S: Final = 180.0
+"""A start compiles and migrates before its loop says anything; so long, silence is not told."""
 FEED_AGE_MS_MAX: Final = 30_000
 NEVER_MS: Final = 10**12
 """A feed's age when it has never said anything (`status.Feed`)."""
@@ -43,9 +46,22 @@ def wrongs(shard: int) -> list[Seen]:
 def _loop(shard: int, loop: LoopRecord | None) -> list[Seen]:
     age_s = (time.time_ns() - loop.at_ns) / 1e9 if loop else None
     if loop is None or age_s is None or age_s > LOOP_AGE_S_MAX:
+        if _has_just_begun():
+            return []
         said = "never said anything" if age_s is None else f"said nothing for {age_s:.0f} s"
         return [Seen("GOV_LOOP_SILENT", "", f"the loop of shard {shard} has {said}")]
     return [seen for feed in loop.feeds if (seen := _feed(feed, loop.speed)) is not None]
+
+
+def _has_just_begun() -> bool:
+    """Whether our own process is not ready yet, or only since a little while: the whole system starts together."""
+    told = settings.ENVIRON.get("POLYTRADERS_READY_FILE")
+    if not told:
+        return False
+    try:
+        return time.time() - Path(told).stat().st_mtime < START_S
+    except OSError:
+        return True
 
 
 def _feed(feed: dict[str, Any], speed: float) -> Seen | None:

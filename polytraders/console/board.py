@@ -8,7 +8,7 @@ from typing import Final
 from django.conf import settings
 from django.db.models import Count, Q, Sum
 
-from apps.monitoring.incidents import Watch, watch
+from apps.monitoring.incidents import Watch, watch_of, with_watch
 from apps.monitoring.models import LoopRecord, ScopeRecord, StageRecord, StrategyRecord
 from apps.oms.models import OrderRecord
 from apps.registry.models import MarketRecord
@@ -29,6 +29,8 @@ CODES: Final = 8
 APPROVED_CODE: Final = number(code_of(APPROVED))
 HOUR_NS: Final = 3_600_000_000_000
 Clock = Callable[[], int]
+UNWATCHED: Final = Watch(0, 0, is_watched=False)
+"""What a strip says that nobody has asked about."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ class Board:
     packets: tuple[PacketLine, ...]
     codes: tuple[CodeLine, ...]
     evaluations: int
-    watch: Watch
+    watch: Watch = UNWATCHED
 
     @property
     def state(self) -> str:
@@ -121,14 +123,14 @@ class Board:
 
 
 def strip(shard: int = 0, *, now_ns: Clock = time.time_ns, names: Mapping[int, str] | None = None) -> Board:
-    """Only what the strip on top of every page says: five questions, none of them about decisions.
+    """Only what the strip on top of every page says: four questions, none of them about decisions.
 
     A page that knows the strategies' `names` already spares one of them.
     """
-    loop = LoopRecord.objects.filter(shard=shard).first()
+    loop = with_watch(LoopRecord.objects.filter(shard=shard)).first()
     killed, unknown, is_open = _stopped(shard, strategy_names(shard) if names is None else names)
     age_ns = max(0, now_ns() - loop.at_ns) if loop else 0
-    return Board(loop, age_ns, killed, unknown, is_open, 0, (), (), (), 0, watch())
+    return Board(loop, age_ns, killed, unknown, is_open, 0, (), (), (), 0, watch_of(loop))
 
 
 def _stopped(shard: int, names: Mapping[int, str]) -> tuple[tuple[str, ...], int, int]:
@@ -153,7 +155,7 @@ def _words(killed: Killed) -> str:
 
 def read(shard: int = 0, *, now_ns: Clock = time.time_ns) -> Board:
     """The board of a shard as it is now."""
-    loop = LoopRecord.objects.filter(shard=shard).first()
+    loop = with_watch(LoopRecord.objects.filter(shard=shard)).first()
     packets = list(DecisionRecord.objects.filter(shard=shard).order_by("-id")[:PACKETS])
     newest = max(loop.loop_ts if loop else 0, packets[0].ts if packets else 0)
     names = strategy_names(shard)
@@ -191,7 +193,7 @@ def read(shard: int = 0, *, now_ns: Clock = time.time_ns) -> Board:
             if count
         ),
         evaluations=evaluations,
-        watch=watch(),
+        watch=watch_of(loop),
     )
 
 

@@ -23,7 +23,7 @@ def show(
         request: Whose permissions decide what the frame offers.
         template: Extends `console/base.html`.
         here: Name of the page in `pages.PAGES`; a page of detail names the list it belongs to.
-        context: What the page itself shows. It may bring a `board` of its own, else the strip's is read (5 queries).
+        context: What the page itself shows. It may bring a `board` of its own, else the strip's is read (4 queries).
         status: Of the answer.
     """
     own = dict(context or {})

@@ -165,6 +165,6 @@ def _audited(request: HttpRequest, act: str, done: Moved, words: str = "") -> No
 
 def _said(request: HttpRequest, incident_id: int, words: str, *, is_bad: bool = False) -> HttpResponseBase:
     messages.add_message(request, messages.ERROR if is_bad else messages.SUCCESS, words)
-    answer: HttpResponseRedirect = redirect("incident", incident_id)  # type: ignore[assignment]
+    answer: HttpResponseRedirect = redirect("incident", incident_id)
     answer.status_code = HTTPStatus.SEE_OTHER
     return answer

@@ -137,8 +137,8 @@ def in_force() -> list[tuple[str, str]]:
         ("POLYTRADERS_HOSTS", ", ".join(settings.ALLOWED_HOSTS)),
         ("POLYTRADERS_HTTPS", int(settings.HTTPS)),
         ("POLYTRADERS_DEBUG", int(settings.DEBUG)),
-        ("DATABASE_URL", place(settings.DATABASE_URL)),
-        ("REDIS_URL", place(settings.REDIS_URL)),
+        ("DATABASE_URL", server(settings.DATABASE_URL)),
+        ("REDIS_URL", server(settings.REDIS_URL)),
         *(
             (f"alerts by {name}", "ready" if is_ready else "not set")
             for name, is_ready in settings.ALERTS.ready().items()
@@ -147,7 +147,7 @@ def in_force() -> list[tuple[str, str]]:
     return [(name, without_secrets(str(value))) for name, value in told]
 
 
-def place(url: str | None) -> str:
+def server(url: str | None) -> str:
     """Where a server is, without user and password."""
     if not url:
         return "not set"

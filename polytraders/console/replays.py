@@ -116,7 +116,7 @@ def scrub(request: HttpRequest) -> HttpResponseBase:
     at = min(max(in_seq or head["seq"], 1), head["seq"])
     context = {
         "head": head,
-        "place": scrubbed.place(head, at),
+        "place": scrubbed.around(head, at),
         "part": at / head["seq"],
         "asked_time": request.GET.get("at", "") if moment is not None else "",
         "is_wrong": bool(request.GET.get("at")) and moment is None,

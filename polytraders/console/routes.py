@@ -39,9 +39,9 @@ class RouteForm(forms.Form):
     """A new route."""
 
     name = forms.CharField(max_length=60, validators=[PLAIN])
-    client = forms.ChoiceField(choices=[(name, name) for name in CLIENTS])
-    target = forms.CharField(max_length=300)
-    per_hour = forms.IntegerField(min_value=1, max_value=1_000, initial=30)
+    client = forms.ChoiceField(label="By", choices=[(name, name) for name in CLIENTS])
+    target = forms.CharField(label="To", max_length=300)
+    per_hour = forms.IntegerField(label="Most an hour", min_value=1, max_value=1_000, initial=30)
 
     def clean(self) -> dict[str, Any]:
         """The target is what its client takes."""
@@ -65,10 +65,10 @@ class RuleForm(forms.Form):
     route = forms.ModelChoiceField(RouteRecord.objects.order_by("name"))
     codes = forms.CharField(max_length=80, required=False)
     scope = forms.CharField(max_length=80, required=False, validators=[PLAIN])
-    priority = forms.TypedChoiceField(choices=PRIORITIES, coerce=int, initial=int(Priority.P1))
-    level = forms.TypedChoiceField(choices=LEVEL_WORDS, coerce=int, initial=0)
-    quiet_from = forms.TimeField(required=False)
-    quiet_to = forms.TimeField(required=False)
+    priority = forms.TypedChoiceField(label="Least urgent", choices=PRIORITIES, coerce=int, initial=int(Priority.P1))
+    level = forms.TypedChoiceField(label="When", choices=LEVEL_WORDS, coerce=int, initial=0)
+    quiet_from = forms.TimeField(required=False, widget=forms.TimeInput({"type": "time"}))
+    quiet_to = forms.TimeField(required=False, widget=forms.TimeInput({"type": "time"}))
 
     def clean_codes(self) -> str:
         """The beginning of some code of the registry."""

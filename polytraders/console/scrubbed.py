@@ -82,7 +82,7 @@ def at_time(told: dict[str, Any], moment: dt.datetime, shard: int = 0) -> int:
     return max(found, 1)
 
 
-def place(told: dict[str, Any], in_seq: int, shard: int = 0) -> Place:
+def around(told: dict[str, Any], in_seq: int, shard: int = 0) -> Place:
     """What is at an input and around it; three questions, each by a key."""
     with connection.cursor() as cursor:
         cursor.execute(BLOCK, (shard, in_seq))

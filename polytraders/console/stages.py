@@ -64,7 +64,8 @@ def told(app: str) -> Told:
     labelled = {name: _line(text.partition("\n\n")[0]) for name, text in found.items()}
     after = list(found.values())[-1].partition("\n\n")[2] if found else ""
     about = " ".join(_line(part) for part in head.strip().split("\n\n")[2:])
-    return Told(about, *(labelled.get(name, "") for name in ("In", "Out", "Codes", "Never", "Change")), _line(after))
+    takes, gives, codes, never, change = (labelled.get(name, "") for name in ("In", "Out", "Codes", "Never", "Change"))
+    return Told(about, takes, gives, codes, never, change, _line(after))
 
 
 def _line(text: str) -> str:

@@ -111,6 +111,7 @@ def test_documents_name_only_files_that_exist() -> None:
         "ARCHITECTURE.md",
         "docs/dependencies.md",
         "docs/operations.md",
+        "docs/alerts.md",
         *map(str, ROOT.glob("docs/adr/*.md")),
     ):
         text = (ROOT / name).read_text(encoding="utf-8")
@@ -150,8 +151,12 @@ def test_the_web_half_never_loads_the_loop_or_numba() -> None:
 
 
 def test_the_readme_names_every_setting_that_is_read() -> None:
-    source = ast.parse((ROOT / "polytraders/settings.py").read_text(encoding="utf-8"))
-    words = {node.value for node in ast.walk(source) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    trees = [
+        ast.parse((ROOT / "polytraders" / name).read_text(encoding="utf-8"))
+        for name in ("settings.py", "addressbook.py")
+    ]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    words = {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
     names = {word for word in words if re.fullmatch(r"POLYTRADERS_[A-Z_]+|DATABASE_(OWNER_)?URL|REDIS_URL|PORT", word)}
     table = README.partition("## The environment")[2].partition("\n## ")[0]
     # Set by the image and by the supervisor only.

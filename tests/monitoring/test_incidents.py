@@ -84,7 +84,7 @@ def test_what_a_post_mortem_lacks_is_named(parts: dict[str, str]) -> None:
     lacking = [name for name in NEEDED if not parts.get(name, "").strip()]
     found = move(State.RESOLVED, State.CLOSED, Priority.P0, parts)
     assert len(found.missing) == len(lacking)
-    assert (found.state is State.CLOSED) is not lacking or not lacking
+    assert (found.state is State.CLOSED) == (not lacking)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Looks from outside the loop: each thing that can be wrong has its code, and a check never makes the loop wait."""
 
+import os
 import shutil
 import time
 from collections import namedtuple
@@ -48,6 +49,19 @@ def test_a_loop_that_has_said_nothing_for_long_is_silent(healthy: pytest.MonkeyP
     assert "GOV_LOOP_SILENT: the loop of shard 0 has said nothing for 11 s" in caplog.text
 
 
+def test_a_start_has_time_before_its_silence_is_told(
+    healthy: pytest.MonkeyPatch, settings: Any, tmp_path: Path
+) -> None:
+    say(at_ns=time.time_ns() - 11 * 10**9)
+    ready = tmp_path / "worker.ready"
+    settings.ENVIRON = {"POLYTRADERS_READY_FILE": str(ready)}
+    assert tasks.check_health() == [], "not ready yet"
+    ready.touch()
+    assert tasks.check_health() == []
+    os.utime(ready, (time.time() - 181, time.time() - 181))
+    assert tasks.check_health() == ["GOV_LOOP_SILENT"]
+
+
 @pytest.mark.parametrize("free", [(2 << 30) - 1, int(0.049 * (100 << 30))])
 def test_little_room_is_told_before_there_is_none(healthy: pytest.MonkeyPatch, free: int) -> None:
     healthy.setattr(shutil, "disk_usage", lambda path: Usage(100 << 30, 0, free))
@@ -63,7 +77,7 @@ def test_a_command_that_waits_is_told_when_it_has_waited_too_long(healthy: pytes
 
 
 def test_a_check_of_the_projections_finds_what_is_spoilt_and_changes_nothing(
-    app_dsn: str, tmp_path: Path, settings: Any, caplog: Any
+    system: Any, app_dsn: str, tmp_path: Path, settings: Any, caplog: Any
 ) -> None:
     settings.DATABASE_URL = app_dsn
     assert tasks.check_projections() == [], "there is no log yet"

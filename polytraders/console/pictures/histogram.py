@@ -1,6 +1,7 @@
 """How long things take, as columns of equal width over buckets that grow: what is rare and long is still seen."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from polytraders.console.pictures.scale import HEIGHT, WIDTH
@@ -12,7 +13,8 @@ FAR: Final = 0.99
 """What lies behind this part of all is drawn in the other colour."""
 
 
-class Column(NamedTuple):
+@dataclass(frozen=True)
+class Column:
     """One bucket: its upper end in words, how many, their part, and the drawn column; `is_far` = behind the 99 %."""
 
     words: str

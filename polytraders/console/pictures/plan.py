@@ -5,17 +5,17 @@ from typing import Final, NamedTuple
 from polytraders.console import stages
 
 WIDTH: Final = 1_000
-HEIGHT: Final = 330
-BOX_W: Final = 150
+HEIGHT: Final = 320
+BOX_W: Final = 172
 BOX_H: Final = 62
 GAP: Final = 20
-ROWS: Final = (30, 134, 238)
+ROWS: Final = (16, 126, 236)
 PLACES: Final = {
     1: (0, 0), 2: (1, 0), 3: (2, 0), 4: (3, 0), 5: (4, 0),
     6: (4, 1), 7: (3, 1), 8: (2, 1), 9: (1, 1),
-    10: (2, 2), 11: (3, 2),
+    10: (0, 1), 11: (3, 2),
 }  # fmt: skip
-"""Column and row of each stage: the loop goes to the right, comes back to the left, and is watched from below."""
+"""Column and row of each stage: the loop goes to the right and comes back to the left; two look at it from outside."""
 ARTEFACTS: Final = {
     1: "Market", 2: "BookSnapshot", 3: "Event", 4: "FeatureVector", 5: "FairValue", 6: "ExecutionEstimate",
     7: "DecisionPacket", 8: "Order, Fill", 9: "Transfer, Position", 10: "ReplayReport", 11: "incidents, controls",
@@ -55,7 +55,7 @@ class Arrow(NamedTuple):
 def corner(number: int) -> tuple[int, int]:
     """Upper left corner of a stage's box."""
     column, row = PLACES[number]
-    return 60 + column * (BOX_W + GAP + 12), ROWS[row]
+    return 30 + column * (BOX_W + GAP), ROWS[row]
 
 
 def boxes() -> list[Box]:
@@ -68,7 +68,7 @@ def boxes() -> list[Box]:
     return made
 
 
-def wrapped(title: str, most: int = 22) -> tuple[str, ...]:
+def wrapped(title: str, most: int = 25) -> tuple[str, ...]:
     """A title on at most two lines; what does not fit ends with an ellipsis."""
     lines = [""]
     for word in title.split():

@@ -4,6 +4,8 @@ import datetime as dt
 
 from django import template
 from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 
 from polytraders.console.templatetags.told import age
 
@@ -22,6 +24,15 @@ def since(moment: dt.datetime | None) -> str:
 def inline(text: str) -> str:
     """Somebody's whole text, with nothing in it that turns the page round."""
     return "".join(sign if sign.isprintable() else " " for sign in text)
+
+
+@register.filter
+def coded(text: str) -> SafeString:
+    """Our own prose, with what stands between backticks as code."""
+    parts = enumerate(text.split("`"))
+    return format_html_join(
+        "", "{}", ((format_html("<code>{}</code>", part) if at % 2 else part,) for at, part in parts)
+    )
 
 
 @register.filter
