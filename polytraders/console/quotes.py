@@ -7,13 +7,15 @@ from typing import Any, Final, NamedTuple
 import structlog
 from django.db import DatabaseError
 from django.template.loader import render_to_string
+from django.utils.safestring import SafeString
 
 from apps.ingest.models import QuoteRecord
 from apps.monitoring.models import StrategyRecord
 from apps.oms.models import OrderRecord
+from polytraders import figures as f
 from polytraders.console.fragment import Fragment
 from polytraders.console.pictures.depth import Depth, depth
-from polytraders.console.templatetags.told import UNKNOWN
+from polytraders.console.templatetags.told import UNKNOWN, clock
 from polytraders.contracts.inputs import PRICE_UNIT
 from polytraders.contracts.reasons import by_number
 
@@ -82,9 +84,14 @@ class Shown(NamedTuple):
         return self.quote.spread is not None and self.quote.spread <= 0
 
 
-def is_part(name: str) -> bool:
-    """Whether a part of a page is made here."""
-    return PART.fullmatch(name) is not None
+def is_quote(name: str) -> bool:
+    """Whether a part is a market's line of numbers."""
+    return name.startswith("quote-") and PART.fullmatch(name) is not None
+
+
+def is_ladder(name: str) -> bool:
+    """Whether a part is a market's ladder."""
+    return name.startswith("ladder-") and PART.fullmatch(name) is not None
 
 
 def shown(quote: QuoteRecord, names: Mapping[int, str]) -> Shown:
@@ -211,4 +218,36 @@ def context(kind: str, seen: Shown, orders: Sequence[OrderRecord]) -> dict[str, 
     """What the template of a part needs."""
     if kind == "quote":
         return {"seen": seen}
-    return {"seen": seen, "rungs": ladder(seen.quote, orders), "depth": picture(seen, orders)}
+    return {
+        "seen": seen,
+        "rungs": rung_rows(ladder(seen.quote, orders), seen.quote),
+        "tape": tape_rows(seen.trades),
+        "depth": picture(seen, orders),
+    }
+
+
+def rung_rows(rungs: Sequence[Rung], quote: QuoteRecord) -> SafeString:
+    """Rows of the ladder. They hold numbers only, and are many: a template would take ten times as long."""
+    return SafeString("".join(_rung(rung, rung.price in (quote.bid, quote.ask)) for rung in rungs))
+
+
+def _rung(rung: Rung, is_best: bool) -> str:
+    side = "ask" if rung.ask else "bid" if rung.bid else ""
+    bid, ask, ours = (f.shares(size) if size else "" for size in (rung.bid, rung.ask, rung.ours))
+    return (
+        f'<tr class="{side}{" best" if is_best else ""}"><td class="n">{bid}</td>'
+        f'<th scope="row" class="n">{f.price(rung.price)}</th><td class="n">{ask}</td><td class="n">{ours}</td></tr>'
+    )
+
+
+def tape_rows(trades: Sequence[Trade]) -> SafeString:
+    """Rows of the tape, likewise."""
+    return SafeString("".join(_print(trade) for trade in trades))
+
+
+def _print(trade: Trade) -> str:
+    side, words = ("bid", "▲ bought") if trade.bought else ("ask", "▼ sold")
+    return (
+        f'<tr class="{side}"><td>{clock(trade.ts)}</td><td>{words}</td><td class="n">{f.price(trade.price)}</td>'
+        f'<td class="n">{f.shares(trade.size)}</td></tr>'
+    )

@@ -2,7 +2,7 @@
 
 A copy is taken between two rounds, when the telling thread (`quotes.py`) is free; what changes meanwhile is only
 marked, so intermediate states are dropped and nothing queues. A market is told at once and then five times a second at
-most: it has a purse of two tellings that fills at that rate, of which only a change of its best prices may take the
+most: it has a purse of two tellings that fills at that rate, of which only a change at its best prices may take the
 last, so that a book that moves all the time still tells a new best price at once.
 """
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from apps.ingest.quotes import LAG_EDGES_MS, SAMPLE_S
 from polytraders.contracts import state as s
-from polytraders.contracts.inputs import Kind, MarketStatus
+from polytraders.contracts.inputs import ASK, BID, Kind, MarketStatus
 
 RATE: Final = 5.0
 """Tellings of a market a second."""
@@ -133,7 +133,7 @@ class Quoter:
         self._dirty[: known() if all_new else 0] = True
         self._purse = np.full(room, PURSE)
         self._filled_s = np.zeros(room)
-        self._top = np.full((room, 3), s.NONE, np.int64)
+        self._top = np.full((room, 5), s.NONE, np.int64)
         self._votes = np.full(room, s.NONE, np.int64)
         self._source_ts = np.zeros(room + 1, np.int64)
         self._trades: list[np.ndarray] = []
@@ -146,8 +146,8 @@ class Quoter:
         kinds = inputs["kind"]
         markets = np.where(OF_MARKET[kinds], inputs["market"], s.NONE)
         self._dirty[markets] = True
-        told = inputs["source_ts"] > 0
-        told &= markets >= 0
+        told = (kinds == Kind.LEVEL) | (kinds == Kind.TRADE)
+        told &= (inputs["source_ts"] > 0) & (markets >= 0)
         if told.any():
             self._saw_times(inputs[told])
         trades = inputs[kinds == Kind.TRADE]
@@ -217,7 +217,7 @@ class Quoter:
         purse = np.minimum(PURSE, self._purse[marked] + (now - self._filled_s[marked]) * RATE)
         self._purse[marked], self._filled_s[marked] = purse, now
         markets = self._state.markets
-        top = np.stack([markets[name][marked] for name in ("bid_px", "ask_px", "state")], axis=1)
+        top = np.stack([markets[name][marked] for name in ("bid_px", "ask_px", "state")] + self._sizes(marked), axis=1)
         price = np.where((top != self._top[marked]).any(axis=1), 1.0, PURSE)
         # A hair's breadth for the sum of many small fillings.
         chosen = purse + 1e-9 >= price
@@ -229,6 +229,15 @@ class Quoter:
         self._votes[due] = markets["votes"][due]
         self._dirty[due] = False
         return due
+
+    def _sizes(self, marked: np.ndarray) -> list[np.ndarray]:
+        """At the best prices; of a side that is empty, whatever lies at the end of its window."""
+        markets, levels = self._state.markets, self._state.levels
+        last = levels.shape[2] - 1
+        return [
+            levels[marked, side, np.clip(markets[name][marked], 0, last)]
+            for side, name in ((BID, "best_bid"), (ASK, "best_ask"))
+        ]
 
     def _copy(self, market: int) -> Copy:
         state = self._state

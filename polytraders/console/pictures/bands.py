@@ -77,7 +77,7 @@ class Bar(NamedTuple):
     height: float
 
 
-def histogram(counts: Sequence[int], edges: Sequence[int], unit: str) -> list[Bar]:
+def histogram(counts: Sequence[int], edges: Sequence[int]) -> list[Bar]:
     """Bars of counts by edge; the last count is of what lies beyond the last edge."""
     total, most = sum(counts), max(counts, default=0)
     if not total:
@@ -87,10 +87,14 @@ def histogram(counts: Sequence[int], edges: Sequence[int], unit: str) -> list[Ba
     for place, count in enumerate(counts):
         height = round(BAR_HEIGHT * count / most, 1)
         height = max(height, 1.0) if count else 0.0
-        words = f"≤ {edges[place]:,} {unit}" if place < len(edges) else f"> {edges[-1]:,} {unit}"
+        words = f"≤ {_short(edges[place])}" if place < len(edges) else f"> {_short(edges[-1])}"
         x = round(place * width + 2, 1)
         made.append(Bar(words, count, count / total, x, BAR_HEIGHT - height, round(width - 4, 1), height))
     return made
+
+
+def _short(value: int) -> str:
+    return f"{value // 1_000}k" if value >= 1_000 else str(value)
 
 
 def quantile(counts: Sequence[int], edges: Sequence[int], part: float) -> int | None:
