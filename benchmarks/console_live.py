@@ -147,9 +147,28 @@ def run_loop(dsn: str, home: Path, seconds: float, rate: int) -> None:
         loop.arrive(lambda intake, now, number=number: tell(intake, now, number))  # type: ignore[misc]
         loop.frame(0, clock(), book(number, clock() // 1_000_000))
     feeder = Feeder(7)
+    telling: Any = parts.quoter.telling
+    written_ns: dict[str, int] = {}
+    handed_ns: dict[str, int] = {}
+    hint_from = telling._quote
+
+    def noted(copy: Any, lot: Any, at_ns: int, source_ts: int) -> Any:
+        made = hint_from(copy, lot, at_ns, source_ts)
+        handed_ns.setdefault(f"{made.bid_size / 1e6:,.2f}", time.monotonic_ns())
+        return made
+
+    telling._quote = noted
 
     async def paced() -> float:
-        loop.hint_with(Hinter(asyncio.get_running_loop(), get_channel_layer()))
+        hinter = Hinter(asyncio.get_running_loop(), get_channel_layer())
+
+        def hint(of: str) -> None:
+            now = time.monotonic_ns()
+            for size in handed_ns.keys() - written_ns.keys():
+                written_ns[size] = now
+            hinter(of)
+
+        loop.hint_with(hint)
         running = asyncio.create_task(loop.run())
         print("ready", flush=True)
         await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
@@ -171,8 +190,8 @@ def run_loop(dsn: str, home: Path, seconds: float, rate: int) -> None:
     cpu = time.process_time() - cpu
     parts.keeper.close(None)
     parts.committer.close()
-    telling: Any = parts.quoter.telling
     told = {
+        "told": {size: (at, written_ns.get(size)) for size, at in handed_ns.items()},
         "ticks": feeder.ticks, "rate": round(seconds * rate / took), "loop_cpu_part": round(cpu / took, 3),
         "quotes_cpu_part": round(telling.cpu_s / took, 4), "quotes_per_second": round(telling.written / took, 1),
         "decided_p99_ms": round(1e3 * (quantile(loop.meter.decided_s, 0.99) or 0.0), 2),
@@ -373,6 +392,12 @@ def measure(said: argparse.Namespace) -> dict[str, Any]:
             web.wait(20)
     told = browsers.told
     ticks = [(market, size, at) for market, size, at in told.pop("ticks")]
+    stages = told.pop("told")
+    for name, place in (("handed", 0), ("written", 1)):
+        waits = sorted((stages[size][place] - at) / 1e6 for _, size, at in ticks if size in stages and stages[size][place])
+        print(name, len(waits), len(ticks), waits[len(waits)//2], waits[len(waits)*9//10], waits[len(waits)*99//100])
+    sends = sorted((shown[size]-stages[size][1])/1e6 for shown in browsers.seen for size in shown if size in stages and stages[size][1])
+    print("send", len(sends), sends[len(sends)//2], sends[len(sends)*9//10], sends[len(sends)*99//100])
     found = latencies_ms(ticks, browsers.seen, began)
     late = sorted(browsers.late_s)
     line = {

@@ -1,6 +1,7 @@
 """Live numbers of markets: fragments of the pages that show one, from the loop's quotes, newest state only."""
 
 import re
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -23,6 +24,11 @@ PART: Final = re.compile(r"(quote|ladder)-([0-9]{1,7})")
 """`quote-7` is the line of numbers of market 7, `ladder-7` its ladder, depth and tape."""
 MARKETS_MOST: Final = 200
 """Markets that one reading looks at; more are watched by nobody's hand."""
+DEEP: Final = (
+    "bid_prices", "bid_sizes", "ask_prices", "ask_sizes", "trade_ts", "trade_prices", "trade_sizes", "features",
+)  # fmt: skip
+"""Columns that the line of numbers does without."""
+NAMES_S: Final = 5.0
 STATES: Final = ("valid", "unknown", "resyncing")
 
 log = structlog.get_logger(__name__)
@@ -65,7 +71,6 @@ class Shown(NamedTuple):
     why: Any
     code: Any
     opinions: tuple[Opinion, ...]
-    trades: tuple[Trade, ...]
 
     @property
     def mid2(self) -> int | None:
@@ -82,6 +87,23 @@ class Shown(NamedTuple):
     def is_crossed(self) -> bool:
         """Whether the best bid is not below the best ask."""
         return self.quote.spread is not None and self.quote.spread <= 0
+
+
+class _Names:
+    """Names of strategies, which are few and change with a restart of the loop only: read again every few seconds."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[float, dict[int, str]]] = {}
+
+    def of(self, shard: int) -> dict[int, str]:
+        read_s, names = self._known.get(shard, (-NAMES_S, {}))
+        if time.monotonic() - read_s >= NAMES_S:
+            names = dict(StrategyRecord.objects.filter(shard=shard).values_list("strategy", "name"))
+            self._known[shard] = time.monotonic(), names
+        return names
+
+
+_names = _Names()
 
 
 def is_quote(name: str) -> bool:
@@ -103,18 +125,21 @@ def shown(quote: QuoteRecord, names: Mapping[int, str]) -> Shown:
         )
         if p_hat is not None and lower is not None and upper is not None and ts is not None
     ]
-    trades = [
-        Trade(ts, price, abs(size), size > 0)
-        for ts, price, size in zip(quote.trade_ts, quote.trade_prices, quote.trade_sizes, strict=True)
-    ]
     return Shown(
         quote,
         STATES[quote.state],
         by_number(quote.why) if quote.why > 0 else None,
         by_number(quote.code) if quote.code > 0 else None,
         tuple(opinions),
-        tuple(trades),
     )
+
+
+def trades(quote: QuoteRecord) -> list[Trade]:
+    """The tape, the newest first."""
+    return [
+        Trade(ts, price, abs(size), size > 0)
+        for ts, price, size in zip(quote.trade_ts, quote.trade_prices, quote.trade_sizes, strict=True)
+    ]
 
 
 def levels(quote: QuoteRecord) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
@@ -174,9 +199,10 @@ def fragments(parts: frozenset[str], known: Mapping[str, Any], shard: int = 0) -
             wanted.setdefault(int(match[2]), set()).add(match[1])
     markets = sorted(wanted)[:MARKETS_MOST]
     try:
-        found = list(QuoteRecord.objects.filter(shard=shard, market__in=markets))
-        names = dict(StrategyRecord.objects.filter(shard=shard).values_list("strategy", "name"))
         deep = [market for market in markets if "ladder" in wanted[market]]
+        rows = QuoteRecord.objects.filter(shard=shard, market__in=markets)
+        found = list(rows if deep else rows.defer(*DEEP))
+        names = _names.of(shard)
         orders = open_orders(deep, shard) if deep else {}
     except DatabaseError:
         # The strip says so; what stands here stays and turns grey.
@@ -197,7 +223,7 @@ def quote_key(quote: QuoteRecord) -> tuple[Any, ...]:
     """What the line of numbers shows."""
     return (
         quote.bid, quote.ask, quote.bid_size, quote.ask_size, quote.tick, quote.state, quote.why, quote.code,
-        quote.last_price, tuple(quote.p_hats), tuple(quote.completeness_ppm),
+        quote.last_price, tuple(quote.p_hats), tuple(part // 10_000 for part in quote.completeness_ppm),
     )  # fmt: skip
 
 
@@ -221,7 +247,7 @@ def context(kind: str, seen: Shown, orders: Sequence[OrderRecord]) -> dict[str, 
     return {
         "seen": seen,
         "rungs": rung_rows(ladder(seen.quote, orders), seen.quote),
-        "tape": tape_rows(seen.trades),
+        "tape": tape_rows(trades(seen.quote)),
         "depth": picture(seen, orders),
     }
 

@@ -136,6 +136,7 @@ class Quoter:
         self._top = np.full((room, 5), s.NONE, np.int64)
         self._votes = np.full(room, s.NONE, np.int64)
         self._source_ts = np.zeros(room + 1, np.int64)
+        self._rows: list[np.ndarray] = []
         self._trades: list[np.ndarray] = []
         self._opinions: list[tuple[np.ndarray, ...]] = []
         self._lags = np.zeros((len(state.connections), len(LAG_EDGES_NS) + 1), np.int64)
@@ -143,6 +144,24 @@ class Quoter:
 
     def saw(self, inputs: np.ndarray, outs: np.ndarray, details: np.ndarray) -> None:
         """These rows have been stepped, and this came of them; `detail` points into `details`."""
+        # Many small lots of rows cost as much as one large one each, so they are looked at together.
+        self._rows.append(inputs)
+        if len(outs):
+            self._dirty[outs["market"]] = True
+            opinions = outs[np.isin(outs["kind"], OPINIONS) & (outs["detail"] >= 0)]
+            if len(opinions):
+                detail = details[opinions["detail"]]
+                columns = (opinions["market"], opinions["strategy"], *(detail[n] for n in ("p_hat", "lower", "upper")))
+                self._opinions.append((*columns, opinions["ts"]))
+                del self._opinions[:-KEPT_PARTS]
+        self._next_due = 0.0
+
+    def _mark(self) -> None:
+        """Look at the rows that were seen since the last look."""
+        if not self._rows:
+            return
+        inputs = np.concatenate(self._rows) if len(self._rows) > 1 else self._rows[0]
+        self._rows = []
         kinds = inputs["kind"]
         markets = np.where(OF_MARKET[kinds], inputs["market"], s.NONE)
         self._dirty[markets] = True
@@ -153,15 +172,7 @@ class Quoter:
         trades = inputs[kinds == Kind.TRADE]
         if len(trades):
             self._trades.append(trades)
-        if len(outs):
-            self._dirty[outs["market"]] = True
-            opinions = outs[np.isin(outs["kind"], OPINIONS) & (outs["detail"] >= 0)]
-            if len(opinions):
-                detail = details[opinions["detail"]]
-                columns = (opinions["market"], opinions["strategy"], *(detail[n] for n in ("p_hat", "lower", "upper")))
-                self._opinions.append((*columns, opinions["ts"]))
-        del self._trades[:-KEPT_PARTS], self._opinions[:-KEPT_PARTS]
-        self._next_due = 0.0
+            del self._trades[:-KEPT_PARTS]
 
     def _saw_times(self, rows: np.ndarray) -> None:
         self._source_ts[rows["market"]] = rows["source_ts"]
@@ -176,9 +187,12 @@ class Quoter:
     def look(self) -> None:
         """Between two rounds: hand over what is due, if the thread is free."""
         now = self._clock()
-        if now < self._next_look or not self.telling.is_free():
+        if now < self._next_look:
             return
         self._next_look = now + LOOK_S
+        self._mark()
+        if not self.telling.is_free():
+            return
         for market in self.telling.returned():
             self._dirty[market] = True
         if now >= self._next_votes:
@@ -257,6 +271,7 @@ class Quoter:
 
     def close(self) -> None:
         """Tell what is left, and end the telling."""
+        self._mark()
         left = np.flatnonzero(self._dirty[:-1])
         if len(left) and self.telling.await_free():
             self._tell(left, None)
