@@ -13,7 +13,6 @@ import argparse
 import asyncio
 import json
 import os
-import random
 import re
 import shutil
 import subprocess
@@ -24,182 +23,18 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks.console_feed import MARKETS, run_loop
 from benchmarks.measure import CACHE, ROOT, spin
 from polytraders.supervisor.postgres import Postgres
 from polytraders.supervisor.valkey import Valkey
 from tests.servers import migrate
 
-MARKETS: Final = 20
-BURST: Final = 3
-STILL_S: Final = (0.2, 1.2)
-"""How long a best bid stays, at least and at most."""
 START_S: Final = 3.0
 """Left out at the beginning: sockets connect, caches warm up."""
-FIRST_NS: Final = 1_780_272_000_000_000_000
 READY_S: Final = 120.0
 FLOOR_MS: Final = {"p50": 150.0, "p99": 600.0}
 SIZE: Final = re.compile(r'class="bid">.*?class="minor">([\d,.]+)</dd>', re.DOTALL)
 PLACE: Final = re.compile(r'<section id="quote-(\d+)".*?</section>', re.DOTALL)
-
-
-# --- the loop's process ----------------------------------------------------------------------------------------------
-
-
-def market_id(number: int) -> str:
-    """A condition id."""
-    return f"0x{number + 1:064x}"
-
-
-def token(number: int, outcome: int) -> str:
-    """A token id."""
-    return str(10**70 + 2 * number + outcome)
-
-
-def book(number: int, now_ms: int) -> bytes:
-    """A whole book of the YES token: bids from 0.10 to 0.50, asks from 0.52 on."""
-    bids = [{"price": f"{price / 100:.2f}", "size": "1000"} for price in range(10, 51)]
-    asks = [{"price": f"{price / 100:.2f}", "size": "1000"} for price in range(52, 91)]
-    told = {
-        "market": market_id(number), "asset_id": token(number, 0), "timestamp": str(now_ms), "hash": "",
-        "bids": bids, "asks": asks[::-1], "tick_size": "0.01", "event_type": "book", "last_trade_price": "0.50",
-    }  # fmt: skip
-    return json.dumps([told]).encode()
-
-
-def change(number: int, now_ms: int, price: float, size: str, best: tuple[float, float]) -> bytes:
-    """A new total of bids at a price, told for both tokens as the venue does."""
-    bid, ask = best
-    yes = {"asset_id": token(number, 0), "price": f"{price:.2f}", "size": size, "side": "BUY", "hash": "",
-           "best_bid": f"{bid:.2f}", "best_ask": f"{ask:.2f}"}  # fmt: skip
-    no = {"asset_id": token(number, 1), "price": f"{1 - price:.2f}", "size": size, "side": "SELL", "hash": "",
-          "best_bid": f"{1 - ask:.2f}", "best_ask": f"{1 - bid:.2f}"}  # fmt: skip
-    told = {"market": market_id(number), "price_changes": [yes, no], "timestamp": str(now_ms)}
-    return json.dumps(told | {"event_type": "price_change"}).encode()
-
-
-class Feeder:
-    """Makes frames: noise deep in the books, and best bids that stay for a while, alternately at 0.50 and 0.51."""
-
-    def __init__(self, seed: int) -> None:
-        self.chance = random.Random(seed)
-        self.best = [0.50] * MARKETS
-        self.next_s = [0.0] * MARKETS
-        self.count = 0
-        self.ticks: list[tuple[int, str, int]] = []
-
-    def frame(self, now_s: float, now_ms: int) -> bytes:
-        """The next one."""
-        number = self.chance.randrange(MARKETS)
-        if now_s >= self.next_s[number]:
-            self.next_s[number] = now_s + self.chance.uniform(*STILL_S)
-            return self.tick(number, now_ms)
-        price = self.chance.randrange(15, 45) / 100
-        return change(number, now_ms, price, str(self.chance.randrange(1, 5_000)), (self.best[number], 0.52))
-
-    def tick(self, number: int, now_ms: int) -> bytes:
-        """A new best bid whose size names it."""
-        self.count += 1
-        size = f"{1_000 + self.count}.25"
-        # Upwards a level appears; what stands at the same price is another size from now on.
-        self.best[number] = 0.51
-        self.ticks.append((number, f"{float(size):,.2f}", time.monotonic_ns()))
-        return change(number, now_ms, 0.51, size, (0.51, 0.52))
-
-
-def run_loop(dsn: str, home: Path, seconds: float, rate: int) -> None:
-    """Role of the loop's process; prints what it measured as its last line."""
-    import django
-
-    django.setup()
-    import psycopg
-    from channels.layers import get_channel_layer
-
-    from apps.eventlog.store import Writer
-    from polytraders import fence
-    from polytraders.shard.assembly import Basis, open_parts, shard_loop
-    from polytraders.shard.clock import Clock
-    from polytraders.shard.meter import quantile
-    from polytraders.shard.worker import Hinter
-    from polytraders.venues.polymarket.listing import Listing
-    from tests.sessions import strategies
-
-    fence.create(home / fence.FILE)
-    clock = Clock(FIRST_NS)
-    writer = Writer.open(dsn, 0, home)
-    with psycopg.connect(dsn, autocommit=True) as conn:
-        parts = open_parts(Basis(dsn, home, 0, "simulator", 1, strategies(home)), writer, conn, clock)
-    loop = shard_loop(parts, clock, committed=lambda ids: None)
-
-    def listed(number: int) -> Listing:
-        return Listing(
-            condition_id=market_id(number), tokens=(token(number, 0), token(number, 1)), outcomes=("Yes", "No"),
-            protocol="v1", min_size=5_000_000, min_size_text="5", tick=100, fee_rate=40_000, fee_exponent=1_000,
-            fee_taker_only=True, taker_delay_ms=0, open_ts=None, close_ts=clock() + 10**18, neg_risk=False,
-            event_id="", cluster=f"cluster-{number % 8}", title=f"Market {number}?", slug=f"market-{number}",
-            active=True, closed=False, accepting_orders=True, reference=None, strike_ts=None,
-        )  # fmt: skip
-
-    def tell(intake: Any, now: int, number: int) -> None:
-        rows, identity = intake.directory.tell(listed(number), now)
-        intake.rows(rows, now, "bench", payload=identity)
-
-    for number in range(MARKETS):
-        loop.arrive(lambda intake, now, number=number: tell(intake, now, number))  # type: ignore[misc]
-        loop.frame(0, clock(), book(number, clock() // 1_000_000))
-    feeder = Feeder(7)
-    telling: Any = parts.quoter.telling
-    written_ns: dict[str, int] = {}
-    handed_ns: dict[str, int] = {}
-    hint_from = telling._quote
-
-    def noted(copy: Any, lot: Any, at_ns: int, source_ts: int) -> Any:
-        made = hint_from(copy, lot, at_ns, source_ts)
-        handed_ns.setdefault(f"{made.bid_size / 1e6:,.2f}", time.monotonic_ns())
-        return made
-
-    telling._quote = noted
-
-    async def paced() -> float:
-        hinter = Hinter(asyncio.get_running_loop(), get_channel_layer())
-
-        def hint(of: str) -> None:
-            now = time.monotonic_ns()
-            for size in handed_ns.keys() - written_ns.keys():
-                written_ns[size] = now
-            hinter(of)
-
-        loop.hint_with(hint)
-        running = asyncio.create_task(loop.run())
-        print("ready", flush=True)
-        await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
-        began = time.perf_counter()
-        for number in range(0, int(seconds * rate), BURST):
-            due = began + number / rate
-            while (ahead := due - time.perf_counter()) > 0:
-                await asyncio.sleep(ahead)
-            for _ in range(BURST):
-                loop.frame(0, clock(), feeder.frame(time.perf_counter(), clock() // 1_000_000))
-            await asyncio.sleep(0)
-        took = time.perf_counter() - began
-        loop.stop()
-        await running
-        return took
-
-    cpu = time.process_time()
-    took = asyncio.run(paced())
-    cpu = time.process_time() - cpu
-    parts.keeper.close(None)
-    parts.committer.close()
-    told = {
-        "told": {size: (at, written_ns.get(size)) for size, at in handed_ns.items()},
-        "ticks": feeder.ticks, "rate": round(seconds * rate / took), "loop_cpu_part": round(cpu / took, 3),
-        "quotes_cpu_part": round(telling.cpu_s / took, 4), "quotes_per_second": round(telling.written / took, 1),
-        "decided_p99_ms": round(1e3 * (quantile(loop.meter.decided_s, 0.99) or 0.0), 2),
-    }  # fmt: skip
-    print(json.dumps(told), flush=True)
-
-
-# --- browsers --------------------------------------------------------------------------------------------------------
 
 
 def session_cookie() -> str:
@@ -392,12 +227,6 @@ def measure(said: argparse.Namespace) -> dict[str, Any]:
             web.wait(20)
     told = browsers.told
     ticks = [(market, size, at) for market, size, at in told.pop("ticks")]
-    stages = told.pop("told")
-    for name, place in (("handed", 0), ("written", 1)):
-        waits = sorted((stages[size][place] - at) / 1e6 for _, size, at in ticks if size in stages and stages[size][place])
-        print(name, len(waits), len(ticks), waits[len(waits)//2], waits[len(waits)*9//10], waits[len(waits)*99//100])
-    sends = sorted((shown[size]-stages[size][1])/1e6 for shown in browsers.seen for size in shown if size in stages and stages[size][1])
-    print("send", len(sends), sends[len(sends)//2], sends[len(sends)*9//10], sends[len(sends)*99//100])
     found = latencies_ms(ticks, browsers.seen, began)
     late = sorted(browsers.late_s)
     line = {

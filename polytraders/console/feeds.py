@@ -168,7 +168,7 @@ def _lanes(rows: list[dict[str, Any]], start: int, now: int, shard: int) -> list
             Lane(
                 row,
                 by_number(row["why"]) if row["why"] else None,
-                bands.bands(mine, start, now, earlier.get(row["market"], UNKNOWN)) if now else [],
+                bands.drawn(bands.bands(mine, start, now, earlier.get(row["market"], UNKNOWN))) if now else [],
                 max(0, now - row_ts) if row_ts else None,
                 max(0, now - witness_ts) if witness_ts else None,
                 row_ts - source_ts if source_ts and row_ts else None,

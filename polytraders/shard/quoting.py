@@ -31,7 +31,6 @@ OF_MARKET[
     ]
 ] = True  # fmt: skip
 """Kinds whose `market` is one."""
-OPINIONS: Final = (s.PACKET, s.APPROVAL)
 LAG_EDGES_NS: Final = np.array(LAG_EDGES_MS, np.int64) * 1_000_000
 KEPT_PARTS: Final = 256
 """Pieces of trades and opinions that may wait for a thread that does not come round."""
@@ -148,7 +147,7 @@ class Quoter:
         self._rows.append(inputs)
         if len(outs):
             self._dirty[outs["market"]] = True
-            opinions = outs[np.isin(outs["kind"], OPINIONS) & (outs["detail"] >= 0)]
+            opinions = outs[outs["detail"] >= 0]
             if len(opinions):
                 detail = details[opinions["detail"]]
                 columns = (opinions["market"], opinions["strategy"], *(detail[n] for n in ("p_hat", "lower", "upper")))

@@ -141,3 +141,12 @@ def test_a_spark_keeps_gaps_and_ends() -> None:
 def test_every_feature_is_explained_in_its_place() -> None:
     assert tuple(each.name for each in DEFINITIONS) == FEATURES
     assert all(each.meaning.endswith(".") and "{" not in each.meaning for each in DEFINITIONS)
+
+
+def test_a_lane_full_of_blinks_is_drawn_with_few_shapes_and_hides_no_loss() -> None:
+    changes = [bands.Change(at * 10, 2 * (at % 2), 218) for at in range(10_000)]
+    lane = bands.drawn(bands.bands(changes, 0, 100_000))
+    assert len(lane) <= 260
+    assert any(band.state == 2 for band in lane)
+    quiet = bands.bands([bands.Change(400, 2, 1), bands.Change(401, 0, 0)], 0, 1_000, 0)
+    assert [band.state for band in bands.drawn(quiet)] == [0, 2], "a blink takes what follows it with it"

@@ -9,6 +9,8 @@ from polytraders.console.pictures.scale import WIDTH, Scale, Tick
 LANE: Final = 18.0
 """Height of a lane."""
 LEFT, RIGHT = 0.0, float(WIDTH)
+SEEN: Final = 4.0
+"""Units below which two stretches of a lane cannot be told apart."""
 BAR_HEIGHT: Final = 120.0
 
 
@@ -52,6 +54,20 @@ def bands(changes: Iterable[Change], start: int, end: int, before: int = 1) -> l
         state, why = change.state, change.why
     if at < end:
         made.append(Band(x(at), round(max(1.0, x(end) - x(at)), 1), state, why, at, end))
+    return made
+
+
+def drawn(lane: Iterable[Band], least: float = SEEN) -> list[Band]:
+    """A lane for the eye: stretches too short to be told apart become one, in the worst of their states."""
+    made: list[Band] = []
+    for band in lane:
+        last = made[-1] if made else None
+        if last is not None and (last.width < least or (band.width < least and band.state <= last.state)):
+            worst = max(last, band, key=lambda each: each.state)
+            width = round(band.x + band.width - last.x, 1)
+            made[-1] = Band(last.x, width, worst.state, worst.why, last.start, band.end)
+        else:
+            made.append(band)
     return made
 
 
