@@ -6,7 +6,7 @@ A process runs the loop, whose frames arrive at the rate; most change levels dee
 bid a size of its own that stays for at least 200 ms. The web process is the real one (Daphne, sessions, channel layer),
 database and Valkey are our own. Every socket shows one market; one more never takes a frame. A value's time ends when
 its socket has been sent it, or a newer one of that market. Beside it stands the spin control of the same run, and how
-late a sleep of 10 ms ends beside it: what the machine leaves to a process that wants to run.
+late a sleep of 10 ms ends beside it and how far others stretch the control: what the machine leaves to this.
 """
 
 import argparse
@@ -156,6 +156,13 @@ async def browse(address: str, cookie: str, sockets: int, loop: "asyncio.subproc
     return browsers, began
 
 
+def stretch() -> float:
+    """Wall time of the spin control by its processor time: 1 where nobody else wants the processors."""
+    began = time.perf_counter()
+    used = spin()
+    return round((time.perf_counter() - began) / used, 2)
+
+
 def free_port() -> int:
     import socket
 
@@ -205,7 +212,7 @@ def measure(said: argparse.Namespace) -> dict[str, Any]:
     shutil.rmtree(folder, ignore_errors=True)
     home = folder / "home"
     home.mkdir(parents=True)
-    control = spin()
+    control, before = spin(), stretch()
     with Postgres(folder / "server") as server, Valkey(folder) as valkey:
         migrate(server.owner_url, server.app_url)
         os.environ |= {
@@ -238,7 +245,7 @@ def measure(said: argparse.Namespace) -> dict[str, Any]:
         "web_cpu_part": round(web_cpu_s / said.seconds, 2), **told,
         "sleep_late_p50_ms": round(1e3 * late[len(late) // 2], 1),
         "sleep_late_p99_ms": round(1e3 * late[len(late) * 99 // 100], 1), "spin_s": round(control, 3),
-        "spin_after_s": round(spin(), 3), "load": [round(each, 1) for each in os.getloadavg()],
+        "spin_after_s": round(spin(), 3), "stretch": [before, stretch()], "load": [round(each, 1) for each in os.getloadavg()],
     }  # fmt: skip
     print(json.dumps(line), flush=True)
     for name, most in FLOOR_MS.items():

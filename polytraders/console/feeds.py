@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 from django.db import connection
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.utils.safestring import SafeString
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -17,6 +18,8 @@ from polytraders.access.permissions import Permission, needs
 from polytraders.console import board, screen
 from polytraders.console.frame import show
 from polytraders.console.pictures import bands
+from polytraders.console.quotes import STATES
+from polytraders.console.templatetags.told import clock
 from polytraders.contracts.inputs import MarketStatus
 from polytraders.contracts.reason import Reason
 from polytraders.contracts.reasons import by_number
@@ -49,8 +52,8 @@ SELECT w.market, c.state FROM unnest(%s::int[]) AS w(market), LATERAL (
     SELECT state FROM ingest_change WHERE market = w.market AND shard = %s AND what = %s AND ts < %s
     ORDER BY id DESC LIMIT 1) c"""
 """What each book was before a span."""
-UNKNOWN: Final = 1
-"""State of a book that nothing has been told of."""
+UNKNOWN, LOST = 1, 2
+"""States of a book that nothing has been told of, and of one that waits for a whole one."""
 
 
 class Totals(NamedTuple):
@@ -78,6 +81,11 @@ class Lane:
     witness_age_ns: int | None
     lag_ns: int | None
 
+    @property
+    def shapes(self) -> SafeString:
+        """The lane drawn: numbers and our own words only, and so many that a template would take far longer."""
+        return SafeString("".join(_shape(band) for band in self.bands))
+
 
 @dataclass(frozen=True)
 class Connection:
@@ -91,6 +99,15 @@ class Connection:
     bars: list[bands.Bar]
     p50_ms: int | None
     p99_ms: int | None
+
+
+def _shape(band: bands.Band) -> str:
+    y, height = (1, 16) if band.state == LOST else (7, 4)
+    words = f"{clock(band.start)} to {clock(band.end)}: {STATES[band.state]}"
+    return (
+        f'<rect class="s{band.state}" x="{band.x}" y="{y}" width="{band.width}" height="{height}">'
+        f"<title>{words}</title></rect>"
+    )
 
 
 class Event(NamedTuple):
