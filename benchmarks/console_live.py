@@ -245,7 +245,8 @@ def measure(said: argparse.Namespace) -> dict[str, Any]:
         "web_cpu_part": round(web_cpu_s / said.seconds, 2), **told,
         "sleep_late_p50_ms": round(1e3 * late[len(late) // 2], 1),
         "sleep_late_p99_ms": round(1e3 * late[len(late) * 99 // 100], 1), "spin_s": round(control, 3),
-        "spin_after_s": round(spin(), 3), "stretch": [before, stretch()], "load": [round(each, 1) for each in os.getloadavg()],
+        "spin_after_s": round(spin(), 3),
+        "stretch": [before, stretch()], "load": [round(each, 1) for each in os.getloadavg()],
     }  # fmt: skip
     print(json.dumps(line), flush=True)
     for name, most in FLOOR_MS.items():
