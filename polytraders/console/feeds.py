@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 from django.db import connection
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.utils.safestring import SafeString
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -17,6 +18,8 @@ from polytraders.access.permissions import Permission, needs
 from polytraders.console import board, screen
 from polytraders.console.frame import show
 from polytraders.console.pictures import bands
+from polytraders.console.quotes import STATES
+from polytraders.console.templatetags.told import clock
 from polytraders.contracts.inputs import MarketStatus
 from polytraders.contracts.reason import Reason
 from polytraders.contracts.reasons import by_number
@@ -44,6 +47,14 @@ SELECT count(*) FILTER (WHERE q.state = 0), count(*) FILTER (WHERE q.state = 1),
 FROM ingest_quote q JOIN registry_market m ON m.shard = q.shard AND m.market = q.market
 WHERE q.shard = %s AND coalesce(m.status, 0) < %s"""
 
+EARLIER: Final = """
+SELECT w.market, c.state FROM unnest(%s::int[]) AS w(market), LATERAL (
+    SELECT state FROM ingest_change WHERE market = w.market AND shard = %s AND what = %s AND ts < %s
+    ORDER BY id DESC LIMIT 1) c"""
+"""What each book was before a span."""
+UNKNOWN, LOST = 1, 2
+"""States of a book that nothing has been told of, and of one that waits for a whole one."""
+
 
 class Totals(NamedTuple):
     """Over all open markets."""
@@ -70,6 +81,11 @@ class Lane:
     witness_age_ns: int | None
     lag_ns: int | None
 
+    @property
+    def shapes(self) -> SafeString:
+        """The lane drawn: numbers and our own words only, and so many that a template would take far longer."""
+        return SafeString("".join(_shape(band) for band in self.bands))
+
 
 @dataclass(frozen=True)
 class Connection:
@@ -83,6 +99,15 @@ class Connection:
     bars: list[bands.Bar]
     p50_ms: int | None
     p99_ms: int | None
+
+
+def _shape(band: bands.Band) -> str:
+    y, height = (1, 16) if band.state == LOST else (7, 4)
+    words = f"{clock(band.start)} to {clock(band.end)}: {STATES[band.state]}"
+    return (
+        f'<rect class="s{band.state}" x="{band.x}" y="{y}" width="{band.width}" height="{height}">'
+        f"<title>{words}</title></rect>"
+    )
 
 
 class Event(NamedTuple):
@@ -144,22 +169,23 @@ def _rows(request: HttpRequest, shard: int) -> tuple[list[dict[str, Any]], str]:
 
 
 def _lanes(rows: list[dict[str, Any]], start: int, now: int, shard: int) -> list[Lane]:
-    """Each market's states over the span; one question for all of them."""
+    """Each market's states over the span; two questions for all of them."""
     changes: dict[int, list[bands.Change]] = {row["market"]: [] for row in rows}
     found = ChangeRecord.objects.filter(shard=shard, what=CHANGED, market__in=list(changes), ts__gte=start)
     for change in reversed(found.order_by("-ts")[:CHANGES]):
         changes[change.market].append(bands.Change(change.ts, change.state, change.why))
+    with connection.cursor() as cursor:
+        cursor.execute(EARLIER, (list(changes), shard, CHANGED, start))
+        earlier = dict(cursor.fetchall())
     made = []
     for row in rows:
         mine = changes[row["market"]]
-        # Before its first change of the span it was in the other state; without one it is as it was.
-        before = (0 if mine[0].state else 2) if mine else row["state"]
         row_ts, witness_ts, source_ts = row["row_ts"], row["witness_ts"], row["source_ts"]
         made.append(
             Lane(
                 row,
                 by_number(row["why"]) if row["why"] else None,
-                bands.bands(mine, start, now, before) if now else [],
+                bands.drawn(bands.bands(mine, start, now, earlier.get(row["market"], UNKNOWN))) if now else [],
                 max(0, now - row_ts) if row_ts else None,
                 max(0, now - witness_ts) if witness_ts else None,
                 row_ts - source_ts if source_ts and row_ts else None,
@@ -181,7 +207,7 @@ def _connections(strip: board.Board, shard: int) -> list[Connection]:
                 said["state"],
                 said["age_ms"] * 1_000_000 + strip.age_ns,
                 feed,
-                bands.histogram(counts, LAG_EDGES_MS, "ms"),
+                bands.histogram(counts, LAG_EDGES_MS),
                 bands.quantile(counts, LAG_EDGES_MS, 0.5),
                 bands.quantile(counts, LAG_EDGES_MS, 0.99),
             )

@@ -23,8 +23,10 @@ from polytraders.console.fragment import Fragment
 GROUP: Final = "loop"
 """Group of the channel layer to which the loop's process sends `{"type": "loop.hint", "of": ["log", "quotes"]}`."""
 BREATH_S: Final = 0.2
-QUOTE_BREATH_S: Final = 0.04
+QUOTE_BREATH_S: Final = 0.02
 """Between two readings of quotes; each fragment of theirs is sent five times a second at most all the same."""
+LADDER_REST_S: Final = 0.4
+"""Ladders, depth and tapes are large, and people follow the numbers above them."""
 IDLE_S: Final = 1.0
 RETRY_S: Final = 1.0
 REJOIN_S: Final = 3_600.0
@@ -86,7 +88,8 @@ def fragments(parts: frozenset[str], shown: Shown, shard: int = 0) -> dict[str, 
 
 SOURCES: Final = (
     Source("log", fragments, BOARD.__contains__),
-    Source("quotes", quotes.fragments, quotes.is_part, QUOTE_BREATH_S, BREATH_S),
+    Source("quotes", quotes.fragments, quotes.is_quote, QUOTE_BREATH_S, BREATH_S),
+    Source("quotes", quotes.fragments, quotes.is_ladder, BREATH_S, LADDER_REST_S),
 )
 
 
@@ -100,7 +103,7 @@ class Live:
         self._sources = sources
         self._frames: dict[str, tuple[int, float, Fragment]] = {}
         self._changed = asyncio.Condition()
-        self._hinted = {source.of: asyncio.Event() for source in sources}
+        self._hinted = [(source.of, asyncio.Event()) for source in sources]
         self._watched: Counter[str] = Counter()
         self._task: asyncio.Task[None] | None = None
 
@@ -125,7 +128,7 @@ class Live:
 
     def hint(self, of: str | None = None) -> None:
         """Something has changed (None: anything may have): do not wait for the second to pass."""
-        for name, hinted in self._hinted.items():
+        for name, hinted in self._hinted:
             if of in (None, name):
                 hinted.set()
 
@@ -146,7 +149,10 @@ class Live:
 
     async def _run(self) -> None:
         tasks = [asyncio.create_task(self._listen())]
-        tasks += [asyncio.create_task(self._follow(source)) for source in self._sources]
+        tasks += [
+            asyncio.create_task(self._follow(source, hinted))
+            for source, (_, hinted) in zip(self._sources, self._hinted, strict=True)
+        ]
         try:
             # A reader that fails takes the others with it; the next watcher starts them anew.
             await asyncio.gather(*tasks)
@@ -155,9 +161,10 @@ class Live:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _follow(self, source: Source) -> None:
+    async def _follow(self, source: Source, hinted: asyncio.Event) -> None:
         clock = asyncio.get_running_loop().time
-        hinted = self._hinted[source.of]
+        # A thread apart from the one that all else shares: what is slow to read must not hold up what is quick.
+        read = database_sync_to_async(source.read, thread_sensitive=False)
         while True:
             began = clock()
             hinted.clear()
@@ -166,7 +173,7 @@ class Live:
             due = frozenset(name for name in wanted if ready.get(name, 0.0) <= began)
             if due:
                 shown = {name: frame[2].key for name, frame in self._frames.items() if name in due}
-                found = await database_sync_to_async(source.read)(due, shown)
+                found = await read(due, shown)
                 await self._publish(found, clock())
             # What rests has its turn as soon as it may, for it may have changed meanwhile.
             next_turn = min((at - began for at in ready.values() if at > began), default=IDLE_S)

@@ -30,6 +30,9 @@ FILLS: Final = 200
 ORDERS: Final = 10
 CHANGES: Final = 200
 SAMPLES: Final = 1_440
+COLUMNS: Final = ("ts", "state", "bid", "ask", "p_hats", "lowers", "uppers")
+Told = list[float | None]
+"""One entry a strategy."""
 MARKET: Final = """
 SELECT row_to_json(m), row_to_json(q),
     (SELECT json_object_agg(strategy, name) FROM monitoring_strategy WHERE shard = m.shard),
@@ -135,8 +138,8 @@ def _line(
     index: int, shard: int, fills: list[FillRecord], strategy: int
 ) -> tuple[prices.Prices | None, list[prices.Point]]:
     """The price line with the forecast of one strategy, our fills and the stretches without a book; two questions."""
-    samples = SampleRecord.objects.filter(shard=shard, market=index).order_by("-ts")[:SAMPLES]
-    points = [_point(sample, strategy) for sample in reversed(samples)]
+    samples = SampleRecord.objects.filter(shard=shard, market=index).order_by("-ts").values_list(*COLUMNS)[:SAMPLES]
+    points = [_point(strategy, *sample) for sample in reversed(samples)]
     changes = ChangeRecord.objects.filter(shard=shard, market=index, what=CHANGED).order_by("-id")[:CHANGES]
     states = [bands.Change(change.ts, change.state, change.why) for change in reversed(changes)]
     if len(points) < 2:
@@ -151,9 +154,9 @@ def _line(
     return prices.prices(points, marks, gone), points
 
 
-def _point(sample: SampleRecord, strategy: int) -> prices.Point:
-    p_hat = sample.p_hats[strategy] if strategy < len(sample.p_hats) else None
-    fair = None
-    if p_hat is not None:
-        fair = (p_hat, sample.lowers[strategy] or 0.0, sample.uppers[strategy] or 0.0)
-    return prices.Point(sample.ts, sample.state == 0, sample.bid, sample.ask, fair)
+def _point(
+    strategy: int, ts: int, state: int, bid: int | None, ask: int | None, p_hats: Told, lowers: Told, uppers: Told
+) -> prices.Point:
+    p_hat = p_hats[strategy] if strategy < len(p_hats) else None
+    fair = None if p_hat is None else (p_hat, lowers[strategy] or 0.0, uppers[strategy] or 0.0)
+    return prices.Point(ts, state == 0, bid, ask, fair)

@@ -1,19 +1,22 @@
 """Live numbers of markets: fragments of the pages that show one, from the loop's quotes, newest state only."""
 
 import re
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import structlog
 from django.db import DatabaseError
 from django.template.loader import render_to_string
+from django.utils.safestring import SafeString
 
 from apps.ingest.models import QuoteRecord
 from apps.monitoring.models import StrategyRecord
 from apps.oms.models import OrderRecord
+from polytraders import figures as f
 from polytraders.console.fragment import Fragment
 from polytraders.console.pictures.depth import Depth, depth
-from polytraders.console.templatetags.told import UNKNOWN
+from polytraders.console.templatetags.told import UNKNOWN, clock
 from polytraders.contracts.inputs import PRICE_UNIT
 from polytraders.contracts.reasons import by_number
 
@@ -21,6 +24,11 @@ PART: Final = re.compile(r"(quote|ladder)-([0-9]{1,7})")
 """`quote-7` is the line of numbers of market 7, `ladder-7` its ladder, depth and tape."""
 MARKETS_MOST: Final = 200
 """Markets that one reading looks at; more are watched by nobody's hand."""
+DEEP: Final = (
+    "bid_prices", "bid_sizes", "ask_prices", "ask_sizes", "trade_ts", "trade_prices", "trade_sizes", "features",
+)  # fmt: skip
+"""Columns that the line of numbers does without."""
+NAMES_S: Final = 5.0
 STATES: Final = ("valid", "unknown", "resyncing")
 
 log = structlog.get_logger(__name__)
@@ -63,7 +71,6 @@ class Shown(NamedTuple):
     why: Any
     code: Any
     opinions: tuple[Opinion, ...]
-    trades: tuple[Trade, ...]
 
     @property
     def mid2(self) -> int | None:
@@ -82,9 +89,31 @@ class Shown(NamedTuple):
         return self.quote.spread is not None and self.quote.spread <= 0
 
 
-def is_part(name: str) -> bool:
-    """Whether a part of a page is made here."""
-    return PART.fullmatch(name) is not None
+class _Names:
+    """Names of strategies, which are few and change with a restart of the loop only: read again every few seconds."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[float, dict[int, str]]] = {}
+
+    def of(self, shard: int) -> dict[int, str]:
+        read_s, names = self._known.get(shard, (-NAMES_S, {}))
+        if time.monotonic() - read_s >= NAMES_S:
+            names = dict(StrategyRecord.objects.filter(shard=shard).values_list("strategy", "name"))
+            self._known[shard] = time.monotonic(), names
+        return names
+
+
+_names = _Names()
+
+
+def is_quote(name: str) -> bool:
+    """Whether a part is a market's line of numbers."""
+    return name.startswith("quote-") and PART.fullmatch(name) is not None
+
+
+def is_ladder(name: str) -> bool:
+    """Whether a part is a market's ladder."""
+    return name.startswith("ladder-") and PART.fullmatch(name) is not None
 
 
 def shown(quote: QuoteRecord, names: Mapping[int, str]) -> Shown:
@@ -96,18 +125,21 @@ def shown(quote: QuoteRecord, names: Mapping[int, str]) -> Shown:
         )
         if p_hat is not None and lower is not None and upper is not None and ts is not None
     ]
-    trades = [
-        Trade(ts, price, abs(size), size > 0)
-        for ts, price, size in zip(quote.trade_ts, quote.trade_prices, quote.trade_sizes, strict=True)
-    ]
     return Shown(
         quote,
         STATES[quote.state],
         by_number(quote.why) if quote.why > 0 else None,
         by_number(quote.code) if quote.code > 0 else None,
         tuple(opinions),
-        tuple(trades),
     )
+
+
+def trades(quote: QuoteRecord) -> list[Trade]:
+    """The tape, the newest first."""
+    return [
+        Trade(ts, price, abs(size), size > 0)
+        for ts, price, size in zip(quote.trade_ts, quote.trade_prices, quote.trade_sizes, strict=True)
+    ]
 
 
 def levels(quote: QuoteRecord) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
@@ -167,9 +199,10 @@ def fragments(parts: frozenset[str], known: Mapping[str, Any], shard: int = 0) -
             wanted.setdefault(int(match[2]), set()).add(match[1])
     markets = sorted(wanted)[:MARKETS_MOST]
     try:
-        found = list(QuoteRecord.objects.filter(shard=shard, market__in=markets))
-        names = dict(StrategyRecord.objects.filter(shard=shard).values_list("strategy", "name"))
         deep = [market for market in markets if "ladder" in wanted[market]]
+        rows = QuoteRecord.objects.filter(shard=shard, market__in=markets)
+        found = list(rows if deep else rows.defer(*DEEP))
+        names = _names.of(shard)
         orders = open_orders(deep, shard) if deep else {}
     except DatabaseError:
         # The strip says so; what stands here stays and turns grey.
@@ -190,7 +223,7 @@ def quote_key(quote: QuoteRecord) -> tuple[Any, ...]:
     """What the line of numbers shows."""
     return (
         quote.bid, quote.ask, quote.bid_size, quote.ask_size, quote.tick, quote.state, quote.why, quote.code,
-        quote.last_price, tuple(quote.p_hats), tuple(quote.completeness_ppm),
+        quote.last_price, tuple(quote.p_hats), tuple(part // 10_000 for part in quote.completeness_ppm),
     )  # fmt: skip
 
 
@@ -211,4 +244,36 @@ def context(kind: str, seen: Shown, orders: Sequence[OrderRecord]) -> dict[str, 
     """What the template of a part needs."""
     if kind == "quote":
         return {"seen": seen}
-    return {"seen": seen, "rungs": ladder(seen.quote, orders), "depth": picture(seen, orders)}
+    return {
+        "seen": seen,
+        "rungs": rung_rows(ladder(seen.quote, orders), seen.quote),
+        "tape": tape_rows(trades(seen.quote)),
+        "depth": picture(seen, orders),
+    }
+
+
+def rung_rows(rungs: Sequence[Rung], quote: QuoteRecord) -> SafeString:
+    """Rows of the ladder. They hold numbers only, and are many: a template would take ten times as long."""
+    return SafeString("".join(_rung(rung, rung.price in (quote.bid, quote.ask)) for rung in rungs))
+
+
+def _rung(rung: Rung, is_best: bool) -> str:
+    side = "ask" if rung.ask else "bid" if rung.bid else ""
+    bid, ask, ours = (f.shares(size) if size else "" for size in (rung.bid, rung.ask, rung.ours))
+    return (
+        f'<tr class="{side}{" best" if is_best else ""}"><td class="n">{bid}</td>'
+        f'<th scope="row" class="n">{f.price(rung.price)}</th><td class="n">{ask}</td><td class="n">{ours}</td></tr>'
+    )
+
+
+def tape_rows(trades: Sequence[Trade]) -> SafeString:
+    """Rows of the tape, likewise."""
+    return SafeString("".join(_print(trade) for trade in trades))
+
+
+def _print(trade: Trade) -> str:
+    side, words = ("bid", "▲ bought") if trade.bought else ("ask", "▼ sold")
+    return (
+        f'<tr class="{side}"><td>{clock(trade.ts)}</td><td>{words}</td><td class="n">{f.price(trade.price)}</td>'
+        f'<td class="n">{f.shares(trade.size)}</td></tr>'
+    )

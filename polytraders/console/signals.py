@@ -129,8 +129,8 @@ def _line(row: dict[str, Any], now: int) -> Line:
 
 def _features(row: dict[str, Any], shard: int) -> list[Feature]:
     """All numbers of one vector with their history; one question."""
-    samples = SampleRecord.objects.filter(shard=shard, market=row["market"]).order_by("-ts")[:SAMPLES]
-    history = [sample.features for sample in reversed(samples)]
+    samples = SampleRecord.objects.filter(shard=shard, market=row["market"]).order_by("-ts")
+    history = list(samples.values_list("features", flat=True)[:SAMPLES])[::-1]
     made = []
     for place, definition in enumerate(DEFINITIONS):
         line = spark([vector[place] if len(vector) > place else None for vector in history])

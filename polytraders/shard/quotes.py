@@ -1,7 +1,7 @@
 """The telling thread: turns copies of markets into rows and writes them, apart from the loop and from its commits.
 
 It is never waited for. A database that is away costs quotes, not trades; the markets it could not tell are told later.
-The thread rests for four times as long as it has worked, so that it never has more than a fifth of a processor.
+The thread rests for twice as long as it has worked, so that it never has more than a third of a processor.
 """
 
 import logging
@@ -24,7 +24,7 @@ from polytraders.shard.quoting import Copy, Lot, Samples
 
 log = logging.getLogger(__name__)
 
-REST: Final = 4.0
+REST: Final = 2.0
 RETRY_S: Final = 1.0
 END_S: Final = 2.0
 FORGET_AT: Final = 60

@@ -2,7 +2,7 @@
 
 A copy is taken between two rounds, when the telling thread (`quotes.py`) is free; what changes meanwhile is only
 marked, so intermediate states are dropped and nothing queues. A market is told at once and then five times a second at
-most: it has a purse of two tellings that fills at that rate, of which only a change of its best prices may take the
+most: it has a purse of two tellings that fills at that rate, of which only a change at its best prices may take the
 last, so that a book that moves all the time still tells a new best price at once.
 """
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from apps.ingest.quotes import LAG_EDGES_MS, SAMPLE_S
 from polytraders.contracts import state as s
-from polytraders.contracts.inputs import Kind, MarketStatus
+from polytraders.contracts.inputs import ASK, BID, Kind, MarketStatus
 
 RATE: Final = 5.0
 """Tellings of a market a second."""
@@ -31,7 +31,6 @@ OF_MARKET[
     ]
 ] = True  # fmt: skip
 """Kinds whose `market` is one."""
-OPINIONS: Final = (s.PACKET, s.APPROVAL)
 LAG_EDGES_NS: Final = np.array(LAG_EDGES_MS, np.int64) * 1_000_000
 KEPT_PARTS: Final = 256
 """Pieces of trades and opinions that may wait for a thread that does not come round."""
@@ -133,9 +132,10 @@ class Quoter:
         self._dirty[: known() if all_new else 0] = True
         self._purse = np.full(room, PURSE)
         self._filled_s = np.zeros(room)
-        self._top = np.full((room, 3), s.NONE, np.int64)
+        self._top = np.full((room, 5), s.NONE, np.int64)
         self._votes = np.full(room, s.NONE, np.int64)
         self._source_ts = np.zeros(room + 1, np.int64)
+        self._rows: list[np.ndarray] = []
         self._trades: list[np.ndarray] = []
         self._opinions: list[tuple[np.ndarray, ...]] = []
         self._lags = np.zeros((len(state.connections), len(LAG_EDGES_NS) + 1), np.int64)
@@ -143,25 +143,35 @@ class Quoter:
 
     def saw(self, inputs: np.ndarray, outs: np.ndarray, details: np.ndarray) -> None:
         """These rows have been stepped, and this came of them; `detail` points into `details`."""
+        # Many small lots of rows cost as much as one large one each, so they are looked at together.
+        self._rows.append(inputs)
+        if len(outs):
+            self._dirty[outs["market"]] = True
+            opinions = outs[outs["detail"] >= 0]
+            if len(opinions):
+                detail = details[opinions["detail"]]
+                columns = (opinions["market"], opinions["strategy"], *(detail[n] for n in ("p_hat", "lower", "upper")))
+                self._opinions.append((*columns, opinions["ts"]))
+                del self._opinions[:-KEPT_PARTS]
+        self._next_due = 0.0
+
+    def _mark(self) -> None:
+        """Look at the rows that were seen since the last look."""
+        if not self._rows:
+            return
+        inputs = np.concatenate(self._rows) if len(self._rows) > 1 else self._rows[0]
+        self._rows = []
         kinds = inputs["kind"]
         markets = np.where(OF_MARKET[kinds], inputs["market"], s.NONE)
         self._dirty[markets] = True
-        told = inputs["source_ts"] > 0
-        told &= markets >= 0
+        told = (kinds == Kind.LEVEL) | (kinds == Kind.TRADE)
+        told &= (inputs["source_ts"] > 0) & (markets >= 0)
         if told.any():
             self._saw_times(inputs[told])
         trades = inputs[kinds == Kind.TRADE]
         if len(trades):
             self._trades.append(trades)
-        if len(outs):
-            self._dirty[outs["market"]] = True
-            opinions = outs[np.isin(outs["kind"], OPINIONS) & (outs["detail"] >= 0)]
-            if len(opinions):
-                detail = details[opinions["detail"]]
-                columns = (opinions["market"], opinions["strategy"], *(detail[n] for n in ("p_hat", "lower", "upper")))
-                self._opinions.append((*columns, opinions["ts"]))
-        del self._trades[:-KEPT_PARTS], self._opinions[:-KEPT_PARTS]
-        self._next_due = 0.0
+            del self._trades[:-KEPT_PARTS]
 
     def _saw_times(self, rows: np.ndarray) -> None:
         self._source_ts[rows["market"]] = rows["source_ts"]
@@ -176,9 +186,12 @@ class Quoter:
     def look(self) -> None:
         """Between two rounds: hand over what is due, if the thread is free."""
         now = self._clock()
-        if now < self._next_look or not self.telling.is_free():
+        if now < self._next_look:
             return
         self._next_look = now + LOOK_S
+        self._mark()
+        if not self.telling.is_free():
+            return
         for market in self.telling.returned():
             self._dirty[market] = True
         if now >= self._next_votes:
@@ -217,7 +230,7 @@ class Quoter:
         purse = np.minimum(PURSE, self._purse[marked] + (now - self._filled_s[marked]) * RATE)
         self._purse[marked], self._filled_s[marked] = purse, now
         markets = self._state.markets
-        top = np.stack([markets[name][marked] for name in ("bid_px", "ask_px", "state")], axis=1)
+        top = np.stack([markets[name][marked] for name in ("bid_px", "ask_px", "state")] + self._sizes(marked), axis=1)
         price = np.where((top != self._top[marked]).any(axis=1), 1.0, PURSE)
         # A hair's breadth for the sum of many small fillings.
         chosen = purse + 1e-9 >= price
@@ -229,6 +242,15 @@ class Quoter:
         self._votes[due] = markets["votes"][due]
         self._dirty[due] = False
         return due
+
+    def _sizes(self, marked: np.ndarray) -> list[np.ndarray]:
+        """At the best prices; of a side that is empty, whatever lies at the end of its window."""
+        markets, levels = self._state.markets, self._state.levels
+        last = levels.shape[2] - 1
+        return [
+            levels[marked, side, np.clip(markets[name][marked], 0, last)]
+            for side, name in ((BID, "best_bid"), (ASK, "best_ask"))
+        ]
 
     def _copy(self, market: int) -> Copy:
         state = self._state
@@ -248,6 +270,7 @@ class Quoter:
 
     def close(self) -> None:
         """Tell what is left, and end the telling."""
+        self._mark()
         left = np.flatnonzero(self._dirty[:-1])
         if len(left) and self.telling.await_free():
             self._tell(left, None)

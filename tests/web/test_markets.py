@@ -11,6 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from apps.ingest import quotes as told
+from apps.ingest.models import QuoteRecord
 from apps.risk.models import DecisionRecord
 from polytraders.console import quotes, rules, screen
 from polytraders.contracts import state as s
@@ -240,7 +241,8 @@ def test_feeds_show_what_was_lost_and_refused(log: Written, ada: Client, says: S
         cursor.execute(
             "INSERT INTO ingest_refusal VALUES (0, 0, %s, 3, %s, 77)", (number("INTEL_FRAME_NOT_JSON"), last)
         )
-        told.write(cursor, [], [], [told.Feed(0, 0, 1, last, last, 100, [0, 0, 0, 60, 39, 0, 0, 0, 0, 0, 0, 0, 1])])
+        counts = [0, 0, 0, 60, 39, 0, 0, 0, 0, 0, 0, 0, 1]
+        told.write(cursor, [], [], [told.Feed(0, 0, 1, last, last, 100, counts)])  # type: ignore[arg-type]
     says(loop_ts=last + 60 * SECOND_NS)
     quoted(0, row_ts=last, ts=last)
     text = page(ada, "/feeds/")
@@ -302,7 +304,7 @@ def test_our_orders_stand_on_the_ladder_where_the_market_sees_them() -> None:
     class Order:
         price, size, filled, cancelled, action, outcome = 3_800, 50_000_000, 10_000_000, 0, 0, 1
 
-    record: Any = quotes.QuoteRecord(bid_prices=[6_200], bid_sizes=[1], ask_prices=[6_400], ask_sizes=[1])
+    record: Any = QuoteRecord(bid_prices=[6_200], bid_sizes=[1], ask_prices=[6_400], ask_sizes=[1])
     order: Any = Order()
     assert quotes.yes_terms(order) == (6_200, False), "to buy NO at 0.38 is to sell YES at 0.62"
     rungs = quotes.ladder(record, [order])

@@ -9,6 +9,8 @@ from polytraders.console.pictures.scale import WIDTH, Scale, Tick
 LANE: Final = 18.0
 """Height of a lane."""
 LEFT, RIGHT = 0.0, float(WIDTH)
+SEEN: Final = 4.0
+"""Units below which two stretches of a lane cannot be told apart."""
 BAR_HEIGHT: Final = 120.0
 
 
@@ -55,6 +57,20 @@ def bands(changes: Iterable[Change], start: int, end: int, before: int = 1) -> l
     return made
 
 
+def drawn(lane: Iterable[Band], least: float = SEEN) -> list[Band]:
+    """A lane for the eye: stretches too short to be told apart become one, in the worst of their states."""
+    made: list[Band] = []
+    for band in lane:
+        last = made[-1] if made else None
+        if last is not None and (last.width < least or (band.width < least and band.state <= last.state)):
+            worst = max(last, band, key=lambda each: each.state)
+            width = round(band.x + band.width - last.x, 1)
+            made[-1] = Band(last.x, width, worst.state, worst.why, last.start, band.end)
+        else:
+            made.append(band)
+    return made
+
+
 def lost(changes: Iterable[Change], start: int, end: int, before: int = 0) -> list[tuple[int, int]]:
     """The stretches in which the book was not valid."""
     return [(band.start, band.end) for band in bands(changes, start, end, before) if band.state != 0]
@@ -77,7 +93,7 @@ class Bar(NamedTuple):
     height: float
 
 
-def histogram(counts: Sequence[int], edges: Sequence[int], unit: str) -> list[Bar]:
+def histogram(counts: Sequence[int], edges: Sequence[int]) -> list[Bar]:
     """Bars of counts by edge; the last count is of what lies beyond the last edge."""
     total, most = sum(counts), max(counts, default=0)
     if not total:
@@ -87,10 +103,14 @@ def histogram(counts: Sequence[int], edges: Sequence[int], unit: str) -> list[Ba
     for place, count in enumerate(counts):
         height = round(BAR_HEIGHT * count / most, 1)
         height = max(height, 1.0) if count else 0.0
-        words = f"≤ {edges[place]:,} {unit}" if place < len(edges) else f"> {edges[-1]:,} {unit}"
+        words = f"≤ {_short(edges[place])}" if place < len(edges) else f"> {_short(edges[-1])}"
         x = round(place * width + 2, 1)
         made.append(Bar(words, count, count / total, x, BAR_HEIGHT - height, round(width - 4, 1), height))
     return made
+
+
+def _short(value: int) -> str:
+    return f"{value // 1_000}k" if value >= 1_000 else str(value)
 
 
 def quantile(counts: Sequence[int], edges: Sequence[int], part: float) -> int | None:
