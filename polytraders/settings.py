@@ -336,6 +336,8 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "apps.monitoring.tasks.check_projections",
         "schedule": crontab(hour=4, minute=11),
     },
+    "prove-books": {"task": "apps.ledger.tasks.prove_books", "schedule": crontab(hour=4, minute=37)},
+    "fold-money": {"task": "apps.ledger.tasks.fold_money", "schedule": crontab(hour=3, minute=7)},
     "forget-expired": {"task": "polytraders.access.tasks.forget_expired", "schedule": crontab(hour=3, minute=17)},
 }
 

@@ -87,6 +87,7 @@ class Kind(IntEnum):
     FLATTEN = 24  # price = Scope, size = index, a = 1 begin, 0 end: only reducing trades of the scope may pass
     VENUE = 25  # price = venue index, size = 1 allowed, 0 not
     COMMAND = 26  # somebody asked for something: price = Command, b = reason number of its refusal, 0 = taken
+    PULL = 27  # price = strategy, size = order_seq: cancel that order of the market, not a later one
 
 
 class Flag(IntEnum):
@@ -156,6 +157,7 @@ class Command(IntEnum):
     CAPITAL = 6
     RESOLVED = 7
     FLATTEN = 8
+    PULL = 9  # this one order
 
 
 MARKET_DATA = frozenset(
