@@ -103,6 +103,7 @@ def verify(given: argparse.Namespace) -> int:
     from apps.eventlog.faults import LogFault, Unavailable
     from apps.eventlog.verify import verify as first_wrong
     from polytraders import journal, settings
+    from polytraders.access import chain
 
     if not settings.DATABASE_URL:
         print(
@@ -120,6 +121,7 @@ def verify(given: argparse.Namespace) -> int:
     told = [0.0]
     try:
         found = first_wrong(settings.DATABASE_URL, settings.HOME, given.deep, checks=(journal.verify,), progress=show)
+        wrong = chain.first_wrong(settings.DATABASE_URL)
     except LogFault as error:
         print(f"polytraders: {error}", file=sys.stderr)
         return UNUSABLE
@@ -128,11 +130,13 @@ def verify(given: argparse.Namespace) -> int:
         words = str(error).strip().partition("\n")[0]
         print(f"polytraders: {Unavailable.code}: the log cannot be read: {words}", file=sys.stderr)
         return UNUSABLE
+    findings = [finding.in_words() for finding in (found, wrong) if finding is not None]
     if given.json:
-        print(json.dumps({"ok": found is None, "finding": found._asdict() if found else None}))
+        shown = found._asdict() if found else wrong.as_dict() if wrong else None
+        print(json.dumps({"ok": shown is None, "finding": shown}))
     else:
-        print(found.in_words() if found else "the log is whole")
-    return BROKEN if found else OK
+        print("\n".join(findings) or "the log is whole")
+    return BROKEN if findings else OK
 
 
 def ledger(given: argparse.Namespace) -> int:

@@ -1,9 +1,10 @@
-"""The one-time link with which the first person comes in."""
+"""The one-time link with which the first person comes in, and the rows that say who did what."""
 
 import datetime as dt
 import hashlib
+import json
 import secrets
-from typing import Final
+from typing import Any, Final
 
 from django.db import models
 from django.utils import timezone
@@ -44,3 +45,37 @@ class SetupLink(models.Model):
         """Use the token up. Of two at the same time one gets True."""
         spent, _ = cls.objects.filter(digest=_digest(token), expires_at__gt=timezone.now()).delete()
         return spent == 1
+
+
+class AuditRow(models.Model):
+    """One act, as `audit.write` recorded it; read only, for Django as for everybody."""
+
+    id = models.BigIntegerField(primary_key=True)
+    at = models.DateTimeField()
+    actor = models.TextField()
+    act = models.TextField()
+    family = models.TextField()
+    target = models.TextField()
+    reason = models.TextField()
+    before = models.TextField()
+    after = models.TextField()
+    ip = models.TextField()
+    agent = models.TextField()
+    prev_hash = models.BinaryField()
+    hash = models.BinaryField()
+
+    class Meta:
+        """Names."""
+
+        managed = False
+        db_table = "access_audit"
+        verbose_name = "audit row"
+
+    def __str__(self) -> str:
+        return f"{self.id} {self.act} {self.target}"
+
+    @property
+    def changes(self) -> list[tuple[str, Any, Any]]:
+        """Field, before and after; None where it was not told."""
+        before, after = json.loads(self.before), json.loads(self.after)
+        return [(name, before.get(name), after.get(name)) for name in {**before, **after}]

@@ -207,5 +207,8 @@ MONITORING: Final[tuple[Reason, ...]] = (
     row(1154, "GOV_LOOP_SILENT", HARD_REJECT,
         "The loop has said nothing for longer than it may, or has never run.",
         "Look at its process and its log; nothing is traded meanwhile."),
+    row(1162, "GOV_AUDIT_BROKEN", HARD_REJECT,
+        "A row of the audit is gone, was changed, or does not follow from the one before it.",
+        "Treat it as an intrusion until explained; compare with a backup from before."),
 )
 # fmt: on
