@@ -19,7 +19,7 @@ class Job(IntEnum):
     SEGMENTS = 1  # closed segments are read and packed
     REPLAY = 2
     PROJECTIONS = 3
-    BOOKS = 4
+    BOOKS = 6
 
 
 @contextmanager

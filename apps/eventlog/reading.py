@@ -42,8 +42,9 @@ TOLD: Final = """
 SELECT kind, market, payload FROM log_control
 WHERE shard = %s AND payload IS NOT NULL AND kind = ANY(%s) ORDER BY in_seq"""
 IN_FORCE: Final = """
-SELECT body FROM log_record WHERE shard = %s AND what = %s AND index = %s AND in_seq <= %s
-ORDER BY in_seq DESC LIMIT 1"""
+SELECT w.what, r.body FROM unnest(%s::smallint[], %s::int[]) w (what, index) CROSS JOIN LATERAL (
+    SELECT body FROM log_record
+    WHERE shard = %s AND what = w.what AND index = w.index AND in_seq <= %s ORDER BY in_seq DESC LIMIT 1) r"""
 
 
 class Sealed(NamedTuple):
@@ -279,19 +280,22 @@ def moment(connection: Connection, shard: int, market: int, strategy: int, in_se
         LookupError: Nothing was recorded for one of them at or before that input.
         Corrupt: A record is damaged.
     """
+    places = {What.MARKET: market, What.STRATEGY: strategy, What.LIMITS: 0, What.PARAMS: strategy}
+    asked = ([int(what) for what in places], list(places.values()), shard, in_seq)
+    found = dict(connection.execute(IN_FORCE, asked).fetchall())
 
-    def record(what: What, index: int, dtype: "np.dtype[Any]") -> Rows:
-        found = connection.execute(IN_FORCE, (shard, int(what), index, in_seq)).fetchone()
-        if found is None:
+    def record(what: What, dtype: "np.dtype[Any]") -> Rows:
+        index = places[what]
+        if int(what) not in found:
             raise LookupError(f"no {what.name} {index} of shard {shard} at or before input {in_seq}")
-        data = unpack(found[0])
+        data = unpack(found[int(what)])
         if len(data) != dtype.itemsize:
             raise Corrupt(f"log_record {what.name} {index} of shard {shard} has {len(data)} bytes")
         return np.frombuffer(data, dtype)
 
     return Moment(
-        record(What.MARKET, market, MARKET)[0],
-        record(What.STRATEGY, strategy, STRATEGY)[0],
-        record(What.LIMITS, 0, LIMITS)[0],
-        record(What.PARAMS, strategy, PARAMETERS)["of"][0],
+        record(What.MARKET, MARKET)[0],
+        record(What.STRATEGY, STRATEGY)[0],
+        record(What.LIMITS, LIMITS)[0],
+        record(What.PARAMS, PARAMETERS)["of"][0],
     )

@@ -19,10 +19,10 @@ ON CONFLICT (shard, minute_ts) DO UPDATE SET {", ".join(f"{name} = excluded.{nam
 low = least(ledger_money.low, excluded.low), high = greatest(ledger_money.high, excluded.high)"""  # noqa: S608
 FOLD: Final = """
 WITH old AS (
-    DELETE FROM ledger_money WHERE shard = %(shard)s AND minute_ts < %(before)s AND minute_ts % %(hour)s <> 0
+    DELETE FROM ledger_money WHERE shard = %(shard)s AND minute_ts < %(before)s AND minute_ts %% %(hour)s <> 0
     RETURNING *
 ), hours AS (
-    SELECT minute_ts - minute_ts % %(hour)s AS hour_ts, min(low) AS low, max(high) AS high, max(minute_ts) AS last
+    SELECT minute_ts - minute_ts %% %(hour)s AS hour_ts, min(low) AS low, max(high) AS high, max(minute_ts) AS last
     FROM old GROUP BY 1
 )
 INSERT INTO ledger_money AS kept

@@ -31,6 +31,12 @@ class Account(models.Model):
         free: int = self.balance - self.outgoing
         return free
 
+    @property
+    def credit(self) -> int:
+        """What has left it beyond what entered."""
+        credit: int = max(0, -self.balance)
+        return credit
+
 
 class Movement(models.Model):
     """One row of the journal, as contracts/ledger.py's Movement says it."""

@@ -5,6 +5,7 @@ Hints are no data: without the channel layer the page is a second old at most, a
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Hashable, Mapping
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
@@ -15,13 +16,14 @@ from channels.layers import get_channel_layer
 from django.db import DatabaseError
 from django.template.loader import render_to_string
 
-from polytraders.console import board
+from polytraders.console import board, home
 
 GROUP: Final = "loop"
 """Group of the channel layer to which the loop's process sends `{"type": "loop.hint"}` after a commit."""
 BREATH_S: Final = 0.2
 IDLE_S: Final = 1.0
 RETRY_S: Final = 1.0
+MONEY_S: Final = 5.0
 REJOIN_S: Final = 3_600.0
 """A layer forgets the members of a group after a day."""
 
@@ -36,6 +38,7 @@ class Fragment(NamedTuple):
 
 
 Read = Callable[[], Mapping[str, Fragment]]
+_kept: dict[int, tuple[float, home.Money | None]] = {}
 
 
 def fragments(shard: int = 0) -> dict[str, Fragment]:
@@ -45,15 +48,35 @@ def fragments(shard: int = 0) -> dict[str, Fragment]:
     except DatabaseError:
         log.warning("page: no database")
         return {"strip": Fragment("database", render_to_string("console/_strip.html", {"board": None, "live": True}))}
-    context = {"board": now, "live": True}
     loop = now.loop
+    money = _money(shard, loop.loop_ts if loop else 0)
+    context = {"board": now, "home": money, "live": True}
     keys: dict[str, Hashable] = {
         "strip": (now.age_ns, now.state, now.killed, now.unknown_orders, loop.in_seq if loop else 0),
+        "home": (
+            now.answer,
+            loop.money if loop else {},
+            money.today,
+            now.unknown_orders,
+            now.open_orders,
+            now.feed_state,
+        ),
+        "caps": (now.facts, now.today),
+        "money": money.picture,
         "stages": (tuple((line.counts, line.ended) for line in now.stages), now.state, loop.loop_ts if loop else 0),
         "packets": (tuple(line.row.id for line in now.packets), now.state),
         "codes": (tuple((line.reason.code, line.count) for line in now.codes), now.state),
     }
     return {name: Fragment(key, render_to_string(f"console/_{name}.html", context)) for name, key in keys.items()}
+
+
+def _money(shard: int, loop_ts: int) -> home.Money:
+    """Money over time changes by the minute, so it is read every few seconds and not with each hint."""
+    at, found = _kept.get(shard, (0.0, None))
+    if found is None or time.monotonic() >= at + MONEY_S:
+        found = home.read_money(shard, loop_ts)
+        _kept[shard] = time.monotonic(), found
+    return found
 
 
 class Live:

@@ -157,7 +157,7 @@ class Command(IntEnum):
     CAPITAL = 6
     RESOLVED = 7
     FLATTEN = 8
-    PULL = 9  # this one order
+    PULL = 10  # this one order
 
 
 MARKET_DATA = frozenset(
