@@ -49,6 +49,7 @@ class Line(NamedTuple):
 def see_to_django(app_dsn: str) -> None:
     """Django in this process, on the crowded database."""
     os.environ["DATABASE_URL"] = app_dsn
+    os.environ["POLYTRADERS_HOSTS"] = "127.0.0.1,testserver"
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "polytraders.settings")
     import django
 
@@ -173,7 +174,7 @@ def main() -> None:
 
         busy(server.app_url, folder / "log").close()
         for what, seconds in crowded.fill(server.owner_url, size).items():
-            print(f"{what:12} {seconds:7.1f} s")
+            print(f"{what:12} {seconds:7.1f} s", flush=True)
         print(" ".join(f"{value:,} {name}" for name, value in size._asdict().items()))
         say(newest())
         cookie = session_cookie()

@@ -110,3 +110,84 @@ def test_what_is_made_up_balances(crowd: None) -> None:
         (entries,) = cursor.fetchone()
     assert entries >= 10 * crowded.SMALL.trades
     assert OrderRecord.objects.filter(status="unknown_pending").count() == 3
+
+
+def page(address: str, *roles: Role, status: int = 200) -> str:
+    answer = entered("ada" if not roles else roles[0].value, *(roles or (Role.ADMIN,))).get(address)
+    assert answer.status_code == status, (address, answer.status_code)
+    return answer.content.decode()
+
+
+def rows(query: str) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        return list(cursor.fetchall())
+
+
+def test_an_accounts_history_is_all_of_it_and_nothing_else(crowd: None) -> None:
+    ((account, count),) = rows(
+        "SELECT account_id, count(*) FROM ledger_entry e JOIN ledger_account a ON a.id = e.account_id"
+        " WHERE a.code = 'fees' GROUP BY 1"
+    )
+    seen: list[str] = []
+    address = f"/ledger/?account={account}"
+    while address:
+        text = page(address)
+        journal = text[text.index('id="journal-title"') :]
+        seen += re.findall(r'href="/ledger/transfers/(\d+)"', journal)
+        older = re.search(r'<a href="([^"]+)" rel="next"', journal)
+        address = f"/ledger/{older[1].replace('&amp;', '&')}" if older else ""
+    assert len(seen) == len(set(seen)) == count
+    assert seen == sorted(seen, key=int, reverse=True)
+    assert "There is no such account." in page("/ledger/?account=nobody")
+    assert "There is no such account." in page("/ledger/?account=99999999")
+
+
+def test_an_event_shows_what_it_booked(crowd: None) -> None:
+    ((in_seq,),) = rows("SELECT max(in_seq) FROM ledger_transfer")
+    for address in (f"/ledger/?event={in_seq}", f"/ledger/?event={in_seq}:0"):
+        text = page(address)
+        assert re.findall(r"<td>(shares|fee|money|void)</td>", text) == ["shares", "fee", "money", "void"]
+    assert "Nothing has been booked that fits." in page(f"/ledger/?event={in_seq}:1")
+    assert "An event is an input, or input:ordinal." in page("/ledger/?event=yesterday")
+
+
+def test_a_transfer_has_two_sides_and_a_hold_knows_what_ended_it(crowd: None) -> None:
+    ((hold, void, amount),) = rows(
+        "SELECT p.id, e.id, p.amount FROM ledger_transfer p JOIN ledger_transfer e ON e.resolves_seq = p.in_seq"
+        " AND e.resolves_part = p.part ORDER BY p.id DESC LIMIT 1"
+    )
+    text = page(f"/ledger/transfers/{hold}")
+    assert "What ended it" in text and f'href="/ledger/transfers/{void}"' in text
+    assert text.count(f"{amount / 1e6:,.6f}") >= 2
+    assert "What it ends" in page(f"/ledger/transfers/{void}")
+    page("/ledger/transfers/0", status=404)
+    page(f"/ledger/transfers/{2**70}", status=404)
+
+
+def test_whole_journals_are_for_who_may_export_and_leave_a_trace(crowd: None) -> None:
+    for form in ("csv", "beancount"):
+        page(f"/ledger/export.{form}", Role.READ_ONLY, status=403)
+        before = len(rows("SELECT 1 FROM access_audit WHERE act = 'ledger.export'"))
+        text = page(f"/ledger/export.{form}", Role.REVIEWER)
+        assert len(rows("SELECT 1 FROM access_audit WHERE act = 'ledger.export'")) == before + 1
+        assert "capital" in text
+    assert page("/ledger/export.csv").count("\n") == 1 + len(rows("SELECT 1 FROM ledger_transfer"))
+    assert "journals are for who may export" in page("/ledger/", Role.READ_ONLY)
+
+
+def test_a_walk_through_the_books_is_kept_and_shown(crowd: None, settings: Any) -> None:
+    from apps.ledger.tasks import prove_books
+
+    ((wrong,),) = rows("SELECT count(*) FROM ledger_proof")
+    described = connection.settings_dict
+    settings.DATABASE_URL = (
+        f"postgresql://{described['USER']}:{described['PASSWORD']}@{described['HOST']}:{described['PORT']}"
+        f"/{described['NAME']}"
+    )
+    # The log below the crowd moved money that nobody booked, and the walk says so.
+    assert prove_books() == "EXEC_LEDGER_UNBOOKED"
+    assert rows("SELECT count(*) FROM ledger_proof") == [(wrong + 1,)]
+    text = page("/ledger/")
+    assert "EXEC_LEDGER_UNBOOKED" in text and "moved money and has no transfer" in text
+    assert entered("eve", Role.READ_ONLY).post("/ledger/prove").status_code == 403

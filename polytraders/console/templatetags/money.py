@@ -9,6 +9,7 @@ from polytraders import figures as f
 
 register = template.Library()
 UNKNOWN: Final = "\N{EN DASH}"
+SENTENCE: Final = 300
 
 
 @register.filter
@@ -51,3 +52,10 @@ def cents_off(nano: int | None) -> str:
 def full(part: float) -> float:
     """A part of one as a length of 100, no longer than that."""
     return round(max(0.0, min(100.0, part * 100)), 1)
+
+
+@register.filter
+def sentence(text: str) -> str:
+    """Words that somebody else's names may stand in: one line of at most SENTENCE signs."""
+    line = "".join(sign if sign.isprintable() else " " for sign in text)
+    return line if len(line) <= SENTENCE else line[: SENTENCE - 1] + "…"
