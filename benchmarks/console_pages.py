@@ -30,13 +30,21 @@ QUERIES_MOST: Final = 15
 START_S: Final = 60.0
 
 
+class Web(NamedTuple):
+    """A web server that answers."""
+
+    port: int
+    pid: int
+
+
 class Line(NamedTuple):
-    """One page: server time in ms, how many questions, how large."""
+    """One page: server time in ms, of it the web process' CPU, how many questions, how large."""
 
     address: str
     status: int
     p50_ms: float
     p95_ms: float
+    cpu_ms: float
     queries: int
     kilobytes: float
 
@@ -99,8 +107,8 @@ def queries(address: str) -> int:
 
 
 @contextmanager
-def daphne(app_dsn: str, folder: Path) -> Iterator[int]:
-    """The web server as it runs for people; its port."""
+def daphne(app_dsn: str, folder: Path) -> Iterator[Web]:
+    """The web server as it runs for people."""
     import socket
 
     with socket.socket() as free:
@@ -120,7 +128,7 @@ def daphne(app_dsn: str, folder: Path) -> Iterator[int]:
                 if process.poll() is not None or time.monotonic() > ends:
                     raise RuntimeError((folder / "web.log").read_text()[-2_000:]) from error
                 time.sleep(0.1)
-        yield port
+        yield Web(port, process.pid)
     finally:
         process.terminate()
         process.wait(10)
@@ -138,21 +146,31 @@ def ask(port: int, address: str, cookie: str) -> tuple[int, float, int]:
     return answer.status, took, len(body)
 
 
-def measure(port: int, address: str, cookie: str, rounds: int) -> Line:
+def cpu_s(pid: int) -> float:
+    """CPU seconds that a process has used, all its threads."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def measure(web: Web, address: str, cookie: str, rounds: int) -> Line:
     """One page; the first two requests, which fill caches, do not count."""
-    found = [ask(port, address, cookie) for _ in range(rounds + 2)][2:]
+    for _ in range(2):
+        ask(web.port, address, cookie)
+    began = cpu_s(web.pid)
+    found = [ask(web.port, address, cookie) for _ in range(rounds)]
+    used = (cpu_s(web.pid) - began) / rounds * 1e3
     cuts = statistics.quantiles([took for _, took, _ in found], n=20, method="inclusive")
-    return Line(address, found[-1][0], cuts[9], cuts[18], queries(address), found[-1][2] / 1_024)
+    return Line(address, found[-1][0], cuts[9], cuts[18], used, queries(address), found[-1][2] / 1_024)
 
 
 def show(lines: list[Line]) -> None:
     """The table."""
-    print(f"{'page':58} {'status':>6} {'p50 ms':>8} {'p95 ms':>8} {'queries':>8} {'kB':>7}")
+    print(f"{'page':58} {'status':>6} {'p50 ms':>8} {'p95 ms':>8} {'cpu ms':>7} {'queries':>8} {'kB':>7}")
     for line in lines:
         over = "" if line.holds else "  OVER"
         print(
-            f"{line.address[:58]:58} {line.status:>6} {line.p50_ms:>8.1f} {line.p95_ms:>8.1f} {line.queries:>8}"
-            f" {line.kilobytes:>7.0f}{over}"
+            f"{line.address[:58]:58} {line.status:>6} {line.p50_ms:>8.1f} {line.p95_ms:>8.1f} {line.cpu_ms:>7.1f}"
+            f" {line.queries:>8} {line.kilobytes:>7.0f}{over}"
         )
 
 
@@ -178,16 +196,16 @@ def main() -> None:
         print(" ".join(f"{value:,} {name}" for name, value in size._asdict().items()))
         say(newest())
         cookie = session_cookie()
-        with daphne(server.app_url, folder) as port:
+        with daphne(server.app_url, folder) as web:
             pages = [address for address in addresses() if address.startswith(given.only)]
             before = spin()
-            lines = [measure(port, address, cookie, given.rounds) for address in pages]
+            lines = [measure(web, address, cookie, given.rounds) for address in pages]
             control = before, spin()
         from django.db import connections
 
         connections.close_all()
     show(lines)
-    print(f"control: {control[0]:.2f} s before, {control[1]:.2f} s after")
+    print(f"control: {control[0]:.2f} s before, {control[1]:.2f} s after; load {os.getloadavg()[0]:.1f}")
     print(f"limits: {P95_MS_MOST:g} ms, {QUERIES_MOST} queries")
     save("console_pages", {"lines": [line._asdict() for line in lines], "control": control, "size": size._asdict()})
     if not all(line.holds for line in lines):

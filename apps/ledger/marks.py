@@ -13,25 +13,31 @@ MINUTE_NS: Final = 60_000_000_000
 HOUR_NS: Final = 60 * MINUTE_NS
 MONEY: Final = ("equity", "cash", "reserved", "realised", "fees", "deposited", "exposure")
 WRITE_MONEY: Final = f"""
-INSERT INTO ledger_money (shard, minute_ts, {", ".join(MONEY)}, low, high)
-VALUES (%(shard)s, %(minute_ts)s, {", ".join(f"%({name})s" for name in MONEY)}, %(earned)s, %(earned)s)
+INSERT INTO ledger_money (shard, minute_ts, {", ".join(MONEY)}, low, high, fall)
+VALUES (%(shard)s, %(minute_ts)s, {", ".join(f"%({name})s" for name in MONEY)}, %(earned)s, %(earned)s, 0)
 ON CONFLICT (shard, minute_ts) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in MONEY)},
-low = least(ledger_money.low, excluded.low), high = greatest(ledger_money.high, excluded.high)"""  # noqa: S608
+low = least(ledger_money.low, excluded.low), high = greatest(ledger_money.high, excluded.high),
+fall = greatest(ledger_money.fall, ledger_money.high - excluded.low)"""  # noqa: S608
 FOLD: Final = """
 WITH old AS (
     DELETE FROM ledger_money WHERE shard = %(shard)s AND minute_ts < %(before)s AND minute_ts %% %(hour)s <> 0
     RETURNING *
 ), hours AS (
-    SELECT minute_ts - minute_ts %% %(hour)s AS hour_ts, min(low) AS low, max(high) AS high, max(minute_ts) AS last
+    SELECT minute_ts - minute_ts %% %(hour)s AS hour_ts, min(low) AS low, max(high) AS high, max(fall) AS fall,
+           max(minute_ts) AS last
     FROM old GROUP BY 1
 )
 INSERT INTO ledger_money AS kept
-SELECT o.shard, h.hour_ts, o.equity, o.cash, o.reserved, o.realised, o.fees, o.deposited, o.exposure, h.low, h.high
+SELECT o.shard, h.hour_ts, o.equity, o.cash, o.reserved, o.realised, o.fees, o.deposited, o.exposure, h.low, h.high, h.fall
 FROM hours h JOIN old o ON o.minute_ts = h.last
 ON CONFLICT (shard, minute_ts) DO UPDATE SET equity = excluded.equity, cash = excluded.cash,
 reserved = excluded.reserved, realised = excluded.realised, fees = excluded.fees, deposited = excluded.deposited,
-exposure = excluded.exposure, low = least(kept.low, excluded.low), high = greatest(kept.high, excluded.high)"""
-"""Minutes before a moment become their hour: its last values, and the extremes of all of it."""
+exposure = excluded.exposure, low = least(kept.low, excluded.low), high = greatest(kept.high, excluded.high),
+fall = greatest(kept.fall, excluded.fall)"""
+"""Minutes before a moment become their hour: its last values, and the extremes of all of it.
+
+A fall from one minute to the next of an hour is kept no more than as its high and low.
+"""
 
 
 class Mark(NamedTuple):

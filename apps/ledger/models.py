@@ -120,7 +120,8 @@ class PositionRecord(models.Model):
 class MoneyRecord(models.Model):
     """What the loop said of its money in a minute of loop time, micro-pUSD: no projection, for the mids are not kept.
 
-    `equity` and the rest are the last of the minute, `low` and `high` the extremes of equity without deposits. Older
+    `equity` and the rest are the last of the minute, `low` and `high` the extremes of equity without deposits and
+    `fall` the deepest fall from a high to a low after it. Older
     minutes are folded into hours (`tasks.fold_money`).
     """
 
@@ -136,6 +137,7 @@ class MoneyRecord(models.Model):
     exposure = models.BigIntegerField()
     low = models.BigIntegerField()
     high = models.BigIntegerField()
+    fall = models.BigIntegerField()
 
     class Meta:
         """Names."""

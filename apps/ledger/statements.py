@@ -5,20 +5,31 @@ from typing import Final, NamedTuple
 from django.db import connection
 
 DAY_NS: Final = 86_400_000_000_000
+MINUTE_NS: Final = 60_000_000_000
 DAYS: Final = 14
 POINTS: Final = 300
-DAILY: Final = """
-SELECT minute_ts / %(day)s AS day,
-       (array_agg(equity ORDER BY minute_ts DESC))[1], (array_agg(deposited ORDER BY minute_ts DESC))[1],
-       (array_agg(realised ORDER BY minute_ts DESC))[1], (array_agg(fees ORDER BY minute_ts DESC))[1],
-       (array_agg(equity ORDER BY minute_ts))[1], (array_agg(deposited ORDER BY minute_ts))[1],
-       (array_agg(realised ORDER BY minute_ts))[1], (array_agg(fees ORDER BY minute_ts))[1],
-       min(low), max(high)
-FROM ledger_money WHERE shard = %(shard)s AND minute_ts >= %(since)s GROUP BY 1 ORDER BY 1"""
+COLUMNS: Final = "equity, deposited, realised, fees"
+DAILY: Final = f"""
+SELECT d.day / %(day)s, l.equity, l.deposited, l.realised, l.fees, f.equity, f.deposited, f.realised, f.fees
+FROM generate_series(%(since)s::bigint, %(until)s::bigint, %(day)s::bigint) d (day)
+CROSS JOIN LATERAL (SELECT {COLUMNS} FROM ledger_money WHERE shard = %(shard)s AND minute_ts >= d.day
+    AND minute_ts < d.day + %(day)s ORDER BY minute_ts DESC LIMIT 1) l
+CROSS JOIN LATERAL (SELECT {COLUMNS} FROM ledger_money WHERE shard = %(shard)s AND minute_ts >= d.day
+    AND minute_ts < d.day + %(day)s ORDER BY minute_ts LIMIT 1) f
+ORDER BY 1"""  # noqa: S608
+"""The last and the first row of each day by the primary key: what lies between is not read."""
 SERIES: Final = """
-SELECT max(minute_ts), (array_agg(equity - deposited ORDER BY minute_ts DESC))[1], min(low), max(high),
-       (array_agg(exposure ORDER BY minute_ts DESC))[1]
-FROM ledger_money WHERE shard = %s AND minute_ts > %s GROUP BY minute_ts / %s ORDER BY 1"""
+WITH minutes AS (
+    SELECT minute_ts, low, high, fall,
+           max(high) OVER (ORDER BY minute_ts ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS highest
+    FROM ledger_money WHERE shard = %(shard)s AND minute_ts > %(since)s
+), steps AS (
+    SELECT max(minute_ts) AS last, min(low) AS low, max(high) AS high,
+           max(greatest(fall, coalesce(highest - low, 0))) AS fall
+    FROM minutes GROUP BY minute_ts / %(step)s
+)
+SELECT s.last, l.equity - l.deposited, s.low, s.high, s.fall, l.exposure
+FROM steps s JOIN ledger_money l ON l.shard = %(shard)s AND l.minute_ts = s.last ORDER BY 1"""
 
 
 class Day(NamedTuple):
@@ -32,8 +43,6 @@ class Day(NamedTuple):
         realised: Of it, by closed positions, net of fees.
         fees: Paid.
         closing: Equity at its end, or now.
-        low: Lowest and highest profit since the beginning that was seen in it.
-        high: The other end.
     """
 
     ts: int
@@ -43,17 +52,19 @@ class Day(NamedTuple):
     realised: int
     fees: int
     closing: int
-    low: int
-    high: int
 
 
 class Point(NamedTuple):
-    """Profit since the beginning at a moment, its extremes since the point before, and exposure; micro-pUSD."""
+    """Profit since the beginning at a moment, its extremes and its deepest fall since the point before; micro-pUSD.
+
+    `fall` is measured from the highest that was seen before it.
+    """
 
     ts: int
     earned: int
     low: int
     high: int
+    fall: int
     exposure: int
 
 
@@ -70,27 +81,23 @@ def days(shard: int, until_ts: int | None = None, count: int = DAYS) -> list[Day
             if until_ts is None:
                 return []
         since = (until_ts // DAY_NS - count) * DAY_NS
-        cursor.execute(DAILY, {"day": DAY_NS, "shard": shard, "since": since})
+        cursor.execute(DAILY, {"day": DAY_NS, "shard": shard, "since": since, "until": until_ts})
         rows = cursor.fetchall()
     made: list[Day] = []
     before: tuple[int, int, int, int] | None = None
-    for day, equity, deposited, realised, fees, *first, low, high in rows:
+    for day, equity, deposited, realised, fees, *first in rows:
         opening = before or tuple(first)
         deposits = deposited - opening[1]
         earned = equity - opening[0] - deposits
-        made.append(
-            Day(
-                *(day * DAY_NS, opening[0], deposits, earned),
-                *(realised - opening[2], fees - opening[3], equity, low, high),
-            )
-        )
+        earned_by_closing, paid = realised - opening[2], fees - opening[3]
+        made.append(Day(day * DAY_NS, opening[0], deposits, earned, earned_by_closing, paid, equity))
         before = equity, deposited, realised, fees
     return made[::-1][:count]
 
 
 def series(shard: int, until_ts: int, span_ns: int, points: int = POINTS) -> list[Point]:
     """Profit over the time before `until_ts`, oldest first, in at most about `points` steps: one query."""
-    step = max(60_000_000_000, span_ns // points)
+    step = max(MINUTE_NS, span_ns // points // MINUTE_NS * MINUTE_NS)
     with connection.cursor() as cursor:
-        cursor.execute(SERIES, (shard, until_ts - span_ns, step))
+        cursor.execute(SERIES, {"shard": shard, "since": until_ts - span_ns, "step": step})
         return [Point(*row) for row in cursor.fetchall()]

@@ -26,12 +26,13 @@ from polytraders.contracts.orders import OrderStatus
 from polytraders.contracts.reasons import by_number
 from polytraders.contracts.stretch import of_row_id
 
-OPEN_MOST: Final = 50
+OPEN_MOST: Final = 25
 """Open orders above the ended ones; all of them stand under the filter "open"."""
 UNKNOWN_MOST: Final = 200
 UNKNOWN: Final = OrderStatus.UNKNOWN_PENDING.value
 STATES: Final = ("", "open", "ended", *(status.value for status in OrderStatus))
 PARTS: Final = 3
+VENUE: Final = "at the venue"
 OF_ORDER: Final = """
 SELECT kind, body FROM log_output
 WHERE shard = %s AND order_seq = %s AND market = %s AND strategy = %s AND in_seq >= %s ORDER BY in_seq, ordinal"""
@@ -240,7 +241,7 @@ def _moments(
     ends = [each.out for each in told if each.kind == s.DONE]
     last_ts = max([row.changed_ts, *(fill.ts for fill in fills)])
     if way is not None and (way.arrive_ts <= last_ts or row.is_open):
-        found.append(("at the venue", way.arrive_ts, None, "our latency, and the venue's delay for takers", ""))
+        found.append((VENUE, way.arrive_ts, None, "our latency, and the venue's delay for takers", ""))
     left = row.size
     for fill in fills:
         left -= fill.size
@@ -265,6 +266,13 @@ def _spans(moments: tuple[Moment, ...]) -> tuple[Span, ...]:
     for moment in moments[1:]:
         width = moment.since_ns / whole * 1_000
         if moment.since_ns:
-            made.append(Span(f"to {moment.name}", moment.since_ns, round(at, 1), round(max(2.0, width), 1)))
+            made.append(
+                Span(
+                    "to the venue" if moment.name == VENUE else f"to {moment.name}",
+                    moment.since_ns,
+                    round(at, 1),
+                    round(max(2.0, width), 1),
+                )
+            )
         at += width
     return tuple(made)

@@ -27,8 +27,9 @@ def money(cursor: psycopg.Cursor[Any], ts: int, equity: int, **more: int) -> Non
 def test_a_minute_keeps_its_last_values_and_its_extremes_without_deposits(cursor: psycopg.Cursor[Any]) -> None:
     for second, equity in enumerate((100, 70, 130, 110)):
         money(cursor, START + second * 10**9, equity, cash=second, deposited=100)
-    cursor.execute("SELECT minute_ts, equity, cash, low, high FROM ledger_money")
-    assert cursor.fetchall() == [(START, 110, 3, -30, 30)]
+    cursor.execute("SELECT minute_ts, equity, cash, low, high, fall FROM ledger_money")
+    # It fell to 70 before it rose to 130: from a high to a later low it was 30 and not 60.
+    assert cursor.fetchall() == [(START, 110, 3, -30, 30, 30)]
 
 
 def test_old_minutes_become_their_hour_and_twice_changes_nothing(cursor: psycopg.Cursor[Any]) -> None:
@@ -72,3 +73,17 @@ def test_a_day_begins_where_the_one_before_ended_and_deposits_are_no_profit() ->
     assert statements.days(1) == []
     points = statements.series(0, START + 2 * DAY_NS, 2 * DAY_NS, points=4)
     assert [(point.earned, point.low, point.high) for point in points] == [(100, 0, 100), (150, 150, 150)]
+
+
+@pytest.mark.django_db
+def test_a_fall_is_measured_from_the_highest_before_it_in_any_minute() -> None:
+    from django.db import connection
+
+    with connection.cursor() as made:
+        cursor: Any = made
+        for minute, equity in enumerate((100, 400, 150, 120, 500, 480)):
+            money(cursor, START + minute * MINUTE_NS, equity)
+    whole = statements.series(0, START + 5 * MINUTE_NS, HOUR_NS, points=1)
+    assert [(point.earned, point.low, point.high, point.fall) for point in whole] == [(480, 100, 500, 280)]
+    each = statements.series(0, START + 5 * MINUTE_NS, HOUR_NS)
+    assert [point.fall for point in each] == [0, 0, 250, 280, 0, 20]

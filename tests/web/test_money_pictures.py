@@ -11,16 +11,20 @@ START = 20_000 * DAY_NS
 
 
 def points(*earned: int) -> list[Point]:
-    return [Point(START + at * MINUTE_NS, value, value, value, 0) for at, value in enumerate(earned)]
+    made, highest = [], earned[0]
+    for at, value in enumerate(earned):
+        highest = max(highest, value)
+        made.append(Point(START + at * MINUTE_NS, value, value, value, highest - value, 0))
+    return made
 
 
 def test_one_minute_is_no_line() -> None:
     assert money.drawn(points(5), DAY_NS) is None
 
 
-def test_a_fall_is_measured_from_the_highest_before_it_and_within_a_minute_too() -> None:
+def test_profit_and_its_falls_are_told_in_figures() -> None:
     series = points(0, 3_000_000, 1_000_000, 5_000_000)
-    dipped = series[2]._replace(low=-4_000_000)
+    dipped = series[2]._replace(low=-4_000_000, fall=7_000_000)
     found = money.drawn([*series[:2], dipped, series[3]], DAY_NS)
     assert found is not None
     assert (found.last, found.deepest) == (5_000_000, 7_000_000)

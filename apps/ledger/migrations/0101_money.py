@@ -76,6 +76,7 @@ class Migration(migrations.Migration):
                 ("exposure", models.BigIntegerField()),
                 ("low", models.BigIntegerField()),
                 ("high", models.BigIntegerField()),
+                ("fall", models.BigIntegerField()),
             ],
             options={
                 "verbose_name": "money of a minute",

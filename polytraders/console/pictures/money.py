@@ -51,10 +51,7 @@ def drawn(points: Sequence[Point], span_ns: int) -> Picture | None:
         return None
     time = Scale(points[0].ts, points[-1].ts, LEFT, RIGHT)
     profit = Scale(*around([value / 1e6 for each in points for value in (each.low, each.high)]), MIDDLE, TOP)
-    falls, highest = [], points[0].high
-    for each in points:
-        highest = max(highest, each.high)
-        falls.append(highest - min(each.earned, each.low))
+    falls = [each.fall for each in points]
     deepest = max(falls)
     fall = Scale(0.0, max(deepest / 1e6, 0.01), MIDDLE + GAP, FLOOR)
     xs = [time(each.ts) for each in points]
@@ -73,7 +70,7 @@ def drawn(points: Sequence[Point], span_ns: int) -> Picture | None:
         drawdown=band([(x, float(MIDDLE + GAP)) for x in xs], [(xs[at], fall(falls[at] / 1e6)) for at in places]),
         ticks=tuple(profit.ticks(lambda value: f"{value:+,.10g}" if value else "0", 4)),
         falls=tuple(fall.ticks(lambda value: f"{-value:,.10g}" if value else "0", 2)),
-        times=tuple(Tick(xs[at], words(points[at].ts, in_days)) for at in _spread(len(points))),
+        times=tuple(Tick(time(ts), words(ts, in_days)) for ts in _spread(points[0].ts, points[-1].ts)),
         zero=profit(0.0) if profit.low <= 0 <= profit.high else None,
         hanging=MIDDLE + GAP,
         last=points[-1].earned,
@@ -84,9 +81,9 @@ def drawn(points: Sequence[Point], span_ns: int) -> Picture | None:
     )
 
 
-def _spread(count: int, most: int = 6) -> list[int]:
-    """Places of marks, evenly, the first and the last left free for what stands there."""
-    return sorted({round(count * part / most) for part in range(1, most)} & set(range(count)))
+def _spread(first: int, last: int, parts: int = 6) -> list[int]:
+    """Times of marks, evenly, without the ends, where words would not fit."""
+    return [first + (last - first) * part // parts for part in range(1, parts)]
 
 
 def words(ts: int, in_days: bool) -> str:

@@ -8,7 +8,7 @@ from polytraders.console.pictures.scale import WIDTH, Scale, Tick, around
 LEFT: Final = 300
 ROW: Final = 24
 TOP: Final = 24
-LINES: Final = 14
+LINES: Final = 10
 """Markets in the picture; the table has all of them."""
 
 

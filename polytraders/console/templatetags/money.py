@@ -10,6 +10,7 @@ from polytraders import figures as f
 register = template.Library()
 UNKNOWN: Final = "\N{EN DASH}"
 SENTENCE: Final = 300
+MS: Final = 1_000
 
 
 @register.filter
@@ -59,3 +60,10 @@ def sentence(text: str) -> str:
     """Words that somebody else's names may stand in: one line of at most SENTENCE signs."""
     line = "".join(sign if sign.isprintable() else " " for sign in text)
     return line if len(line) <= SENTENCE else line[: SENTENCE - 1] + "…"
+
+
+@register.filter
+def took(ns: int) -> str:
+    """A stretch of time, in milliseconds below a second."""
+    ms = ns / 1_000_000
+    return f"{ms:.0f} ms" if ms < MS else f"{ms / MS:,.1f} s"
