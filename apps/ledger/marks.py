@@ -28,7 +28,8 @@ WITH old AS (
     FROM old GROUP BY 1
 )
 INSERT INTO ledger_money AS kept
-SELECT o.shard, h.hour_ts, o.equity, o.cash, o.reserved, o.realised, o.fees, o.deposited, o.exposure, h.low, h.high, h.fall
+SELECT o.shard, h.hour_ts, o.equity, o.cash, o.reserved, o.realised, o.fees, o.deposited,
+    o.exposure, h.low, h.high, h.fall
 FROM hours h JOIN old o ON o.minute_ts = h.last
 ON CONFLICT (shard, minute_ts) DO UPDATE SET equity = excluded.equity, cash = excluded.cash,
 reserved = excluded.reserved, realised = excluded.realised, fees = excluded.fees, deposited = excluded.deposited,

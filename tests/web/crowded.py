@@ -86,7 +86,8 @@ SELECT shard, market, 4800 + market %% 300, 5100 + market %% 300, CASE WHEN mark
     %(now)s - 1000000000, sum(cost)::bigint, sum(cost)::bigint
 FROM ledger_position WHERE shard = 0 AND size <> 0 GROUP BY shard, market ON CONFLICT DO NOTHING"""
 MONEY: Final = """
-INSERT INTO ledger_money (shard, minute_ts, equity, cash, reserved, realised, fees, deposited, exposure, low, high, fall)
+INSERT INTO ledger_money (shard, minute_ts, equity, cash, reserved, realised, fees, deposited, exposure, low, high,
+    fall)
 SELECT 0, %(now)s - %(now)s %% %(minute)s - m * %(minute)s, 10000000000 + e, 5000000000, 20000000, e / 2, m,
     10000000000, 900000000 + m * 10, e - 3000000, e + 3000000, 2000000
 FROM generate_series(0, %(minutes_money)s) m
