@@ -5,7 +5,7 @@ is rounded away here.
 """
 
 from dataclasses import replace
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -28,6 +28,14 @@ ENDS: Final = {
 """What the reason of a DONE row says about the order."""
 
 
+class Sent(NamedTuple):
+    """Whether it may only rest, when it reaches the venue, and when its life ends; loop time, ns."""
+
+    maker: bool
+    arrive_ts: int
+    expire_ts: int
+
+
 def order(trade: ApprovedTrade, out: np.void, detail: np.void, at: Moment) -> Order:
     """The order that an approval makes, on its way to the venue.
 
@@ -37,9 +45,7 @@ def order(trade: ApprovedTrade, out: np.void, detail: np.void, at: Moment) -> Or
         detail: Its DETAIL row.
         at: What was in force.
     """
-    now = int(out["ts"])
-    maker = bool(at.strategy["maker"] != 0 and detail["values"][c.FLATTEN] == 0)
-    delay_ms = int(at.limits["order_latency_ms"]) + (0 if maker else int(at.market["taker_delay_ms"]))
+    way = sent(out, detail, at)
     return Order(
         order_id=trade.correlation_id,
         decision_id=trade.decision_id,
@@ -53,14 +59,29 @@ def order(trade: ApprovedTrade, out: np.void, detail: np.void, at: Moment) -> Or
         size=trade.size,
         filled=0,
         cancelled=0,
-        maker=maker,
+        maker=way.maker,
         held=trade.held,
         status=OrderStatus.SENT,
         code=c.code_of(c.APPROVED),
-        created_ts=now,
-        arrive_ts=now + delay_ms * MS_NS,
-        expire_ts=now + max(int(at.strategy["rest_ms"]), delay_ms) * MS_NS,
+        created_ts=int(out["ts"]),
+        arrive_ts=way.arrive_ts,
+        expire_ts=way.expire_ts,
     )
+
+
+def sent(out: np.void, detail: np.void, at: Moment) -> Sent:
+    """How the order of an approval travels.
+
+    Args:
+        out: The APPROVAL row.
+        detail: Its DETAIL row.
+        at: What was in force.
+    """
+    now = int(out["ts"])
+    maker = bool(at.strategy["maker"] != 0 and detail["values"][c.FLATTEN] == 0)
+    delay_ms = int(at.limits["order_latency_ms"]) + (0 if maker else int(at.market["taker_delay_ms"]))
+    rest_ms = max(int(at.strategy["rest_ms"]), delay_ms)
+    return Sent(maker, now + delay_ms * MS_NS, now + rest_ms * MS_NS)
 
 
 def order_id(out: np.void) -> str:

@@ -6,7 +6,7 @@ from apps.registry.core import facts
 from apps.risk.core import controls
 from polytraders import trading
 from polytraders.contracts.inputs import Fact, Kind, Scope
-from polytraders.contracts.state import Array, Record, State
+from polytraders.contracts.state import NO_ORDER, Array, Record, State
 from polytraders.kernel.jit import cold, kernel
 
 
@@ -35,6 +35,14 @@ def on_flatten(state: State, e: Record) -> None:
     controls.set_flatten(state, state.portfolio[0], e.price, e.size, e.a)
     if e.a != 0:
         pull_scope(state, e.price, e.size)
+
+
+@kernel
+def on_pull(state: State, e: Record) -> None:
+    """One order goes; if it has ended meanwhile, the next one of its pair stays."""
+    pair = state.pairs[e.market, e.price]
+    if pair.order != NO_ORDER and pair.order_seq == e.size:
+        trading.pull(state, e.market, e.price)
 
 
 @kernel
@@ -100,6 +108,8 @@ def on_control(state: State, e: Record, out: Array) -> None:
         trading.settle(state, out, e.market, e.size)
     elif kind == Kind.FLATTEN:
         on_flatten(state, e)
+    elif kind == Kind.PULL:
+        on_pull(state, e)
     elif kind == Kind.VENUE:
         state.venues[e.price].allowed = e.size
         if e.size == 0:

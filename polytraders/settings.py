@@ -392,6 +392,8 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "verify-audit": {"task": "polytraders.access.tasks.verify_audit", "schedule": crontab(hour=3, minute=23)},
     "tell-webhooks": {"task": "polytraders.api.tasks.tell_webhooks", "schedule": 2.0, "options": {"expires": 10}},
     "forget-answers": {"task": "polytraders.api.tasks.forget_answers", "schedule": crontab(minute=50)},
+    "prove-books": {"task": "apps.ledger.tasks.prove_books", "schedule": crontab(hour=4, minute=37)},
+    "fold-money": {"task": "apps.ledger.tasks.fold_money", "schedule": crontab(hour=3, minute=7)},
     "forget-expired": {"task": "polytraders.access.tasks.forget_expired", "schedule": crontab(hour=3, minute=17)},
 }
 

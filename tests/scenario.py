@@ -259,6 +259,10 @@ class World:
         """A flatten command, or its end."""
         self.row(Kind.FLATTEN, price=scope, size=index, a=int(on))
 
+    def pull(self, order_seq: int, market: int = 0, strategy: int = 0) -> None:
+        """One order is pulled."""
+        self.row(Kind.PULL, market, price=strategy, size=order_seq)
+
     def reference(self, price: float, index: int = 0) -> None:
         """A reference price."""
         self.row(Kind.REFERENCE, index, price=round(price * 1e8))

@@ -23,6 +23,7 @@ class Job(IntEnum):
     WORK = 4  # places at the bench of jobs; the number is the place's
     JOB = 5  # one job; the number is its own
     SCORES = 7
+    BOOKS = 6
 
 
 @contextmanager

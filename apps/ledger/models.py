@@ -1,4 +1,4 @@
-"""The ledger's tables as Django reads them: the journal, which nothing changes, and positions made from the log."""
+"""The ledger's tables as Django reads them: the journal, positions made from the log, and marks."""
 
 from django.db import models
 
@@ -30,6 +30,12 @@ class Account(models.Model):
         """What may be used."""
         free: int = self.balance - self.outgoing
         return free
+
+    @property
+    def credit(self) -> int:
+        """What has left it beyond what entered."""
+        credit: int = max(0, -self.balance)
+        return credit
 
 
 class Movement(models.Model):
@@ -109,3 +115,92 @@ class PositionRecord(models.Model):
         indexes = (
             models.Index(fields=("strategy", "market"), name="ledger_position_held", condition=~models.Q(size=0)),
         )
+
+
+class MoneyRecord(models.Model):
+    """What the loop said of its money in a minute of loop time, micro-pUSD: no projection, for the mids are not kept.
+
+    `equity` and the rest are the last of the minute, `low` and `high` the extremes of equity without deposits and
+    `fall` the deepest fall from a high to a low after it. Older
+    minutes are folded into hours (`tasks.fold_money`).
+    """
+
+    pk = models.CompositePrimaryKey("shard", "minute_ts")
+    shard = models.SmallIntegerField()
+    minute_ts = models.BigIntegerField()
+    equity = models.BigIntegerField()
+    cash = models.BigIntegerField()
+    reserved = models.BigIntegerField()
+    realised = models.BigIntegerField()
+    fees = models.BigIntegerField()
+    deposited = models.BigIntegerField()
+    exposure = models.BigIntegerField()
+    low = models.BigIntegerField()
+    high = models.BigIntegerField()
+    fall = models.BigIntegerField()
+
+    class Meta:
+        """Names."""
+
+        db_table = "ledger_money"
+        verbose_name = "money of a minute"
+
+
+class MarkRecord(models.Model):
+    """What a market that we hold something in trades at, told about once a second by the loop: no projection.
+
+    YES prices in price units, -1 = nobody there; `state` is the book's (`contracts/state.py`); micro-pUSD.
+    """
+
+    pk = models.CompositePrimaryKey("shard", "market")
+    shard = models.SmallIntegerField()
+    market = models.IntegerField()
+    bid = models.BigIntegerField()
+    ask = models.BigIntegerField()
+    state = models.SmallIntegerField()
+    row_ts = models.BigIntegerField()
+    exposure = models.BigIntegerField()
+    worst = models.BigIntegerField()
+
+    class Meta:
+        """Names."""
+
+        db_table = "ledger_mark"
+        verbose_name = "mark"
+
+
+class FlattenRecord(models.Model):
+    """A scope that somebody has had sold off at least once, and whether only reducing trades pass there now."""
+
+    pk = models.CompositePrimaryKey("shard", "scope", "index")
+    shard = models.SmallIntegerField()
+    scope = models.SmallIntegerField()
+    index = models.IntegerField()
+    is_on = models.BooleanField()
+    in_seq = models.BigIntegerField()
+    ts = models.BigIntegerField()
+    actor = models.TextField()
+
+    class Meta:
+        """Names."""
+
+        db_table = "ledger_flatten"
+        verbose_name = "cash-out"
+
+
+class ProofRecord(models.Model):
+    """One walk through the books (`verification.check`): what was wrong first, "" = nothing."""
+
+    shard = models.SmallIntegerField()
+    made_at = models.DateTimeField(auto_now_add=True)
+    in_seq = models.BigIntegerField()
+    code = models.TextField(default="")
+    words = models.TextField(default="")
+    seconds = models.FloatField()
+
+    class Meta:
+        """Names."""
+
+        db_table = "ledger_proof"
+        verbose_name = "proof"
+        indexes = (models.Index(fields=("shard", "-id"), name="ledger_proof_newest"),)

@@ -1,4 +1,4 @@
-"""Positions as rows, from fills and payouts, with the loop's own rounding of average cost."""
+"""Positions as rows, from fills and payouts, with the loop's own rounding of average cost; and what is sold off."""
 
 from typing import Any, Final
 
@@ -6,9 +6,10 @@ import numpy as np
 from psycopg import Cursor
 
 from polytraders.contracts import state as s
-from polytraders.contracts.stretch import Stretch
+from polytraders.contracts.inputs import Kind, Scope
+from polytraders.contracts.stretch import Stretch, control_rows
 
-TABLES: Final = ("ledger_position",)
+TABLES: Final = ("ledger_position", "ledger_flatten")
 Key = tuple[int, int, int]
 """market, strategy, outcome."""
 SIZE, COST, REALISED, FEES, TS, SEQ = range(6)
@@ -16,6 +17,7 @@ SIZE, COST, REALISED, FEES, TS, SEQ = range(6)
 
 def apply(cursor: Cursor[Any], stretch: Stretch) -> None:
     """Bring the table up to the end of the stretch, in the caller's transaction."""
+    _flatten(cursor, stretch)
     outs = stretch.outs
     # A payout that was refused moved nothing and belongs to no strategy.
     told = outs[(outs["kind"] == s.FILL) | (outs["kind"] == s.SETTLED) & (outs["strategy"] != s.NONE)]
@@ -40,6 +42,21 @@ def apply(cursor: Cursor[Any], stretch: Stretch) -> None:
         " changed_ts = excluded.changed_ts, changed_seq = excluded.changed_seq",
         [(stretch.shard, *key, *position) for key, position in sorted(held.items())],
     )
+
+
+def _flatten(cursor: Cursor[Any], stretch: Stretch) -> None:
+    rows = control_rows(stretch.controls)
+    for row, (_, actor, _, _) in zip(rows, stretch.controls, strict=True):
+        if row["kind"] != Kind.FLATTEN:
+            continue
+        scope = int(row["price"])
+        index = 0 if scope == Scope.GLOBAL else int(row["size"])
+        cursor.execute(
+            'INSERT INTO ledger_flatten (shard, scope, "index", is_on, in_seq, ts, actor)'
+            ' VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (shard, scope, "index") DO UPDATE SET'
+            " is_on = excluded.is_on, in_seq = excluded.in_seq, ts = excluded.ts, actor = excluded.actor",
+            (stretch.shard, scope, index, bool(row["a"]), int(row["in_seq"]), int(row["recv_ts"]), actor),
+        )
 
 
 def _key(out: np.void) -> Key:

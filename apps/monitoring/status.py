@@ -40,7 +40,8 @@ class Status(NamedTuple):
         queues: Length by name: frames, inbox, commits.
         books: Books by state: ok, none, resync.
         feeds: Connections.
-        money: Micro-pUSD by name: cash, reserved, equity, realised, fees, deposited.
+        money: Micro-pUSD by name: cash, reserved, equity, realised, fees, deposited, exposure, mark, high_day;
+            drawdown_day and drawdown_week in ppm.
         metrics: The Prometheus text of the process.
     """
 

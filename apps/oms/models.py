@@ -43,6 +43,7 @@ class OrderRecord(models.Model):
         indexes = (
             models.Index(fields=("status", "-id"), name="oms_order_status"),
             models.Index(fields=("market", "-id"), name="oms_order_market"),
+            models.Index(fields=("strategy", "-id"), name="oms_order_strategy"),
             models.Index(fields=("-id",), name="oms_order_open", condition=models.Q(is_open=True)),
         )
 
@@ -83,6 +84,7 @@ class FillRecord(models.Model):
         verbose_name = "fill"
         indexes = (
             models.Index(fields=("market", "-id"), name="oms_fill_market"),
+            models.Index(fields=("strategy", "-id"), name="oms_fill_strategy"),
             models.Index(fields=("order_seq", "market", "strategy"), name="oms_fill_order"),
         )
 

@@ -1,9 +1,10 @@
 """What the live page shows, read from the database in a fixed number of queries, whatever its size."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from django.conf import settings
 from django.db.models import Count, Q, Sum
@@ -14,8 +15,8 @@ from apps.oms.models import OrderRecord
 from apps.registry.models import MarketRecord
 from apps.risk.models import DecisionRecord, MinuteRecord
 from polytraders import fence
-from polytraders.console import stages
-from polytraders.contracts.checks import APPROVED, code_of
+from polytraders.console import home, stages
+from polytraders.contracts.checks import APPROVED, RANK, code_of
 from polytraders.contracts.control import Killed
 from polytraders.contracts.inputs import Scope
 from polytraders.contracts.orders import OrderStatus
@@ -25,8 +26,10 @@ from polytraders.contracts.reasons import by_number, number
 STALE_NS: Final = 3_000_000_000
 """The loop writes its row several times a second; older than this it is not to be believed."""
 PACKETS: Final = 20
+MONEY: Final = ("equity", "cash", "reserved", "realised", "fees", "drawdown_day", "drawdown_week")
 CODES: Final = 8
 APPROVED_CODE: Final = number(code_of(APPROVED))
+WAITING_CODE: Final = number(code_of(RANK))
 HOUR_NS: Final = 3_600_000_000_000
 Clock = Callable[[], int]
 UNWATCHED: Final = Watch(0, 0, is_watched=False)
@@ -65,6 +68,29 @@ class PacketLine:
     age_ns: int
 
 
+class Outcomes(NamedTuple):
+    """Evaluations by how they ended."""
+
+    approved: int
+    waiting: int
+    rejected: int
+
+    @property
+    def all(self) -> int:
+        """Of them all."""
+        return self.approved + self.waiting + self.rejected
+
+    @property
+    def bars(self) -> tuple[int, int]:
+        """Lengths of the first two of 1,000; what there is can be seen, however small."""
+        whole = max(1, self.all)
+        approved, waiting = (0 if not count else max(3, count * 1_000 // whole) for count in self[:2])
+        return approved, waiting
+
+
+NOTHING: Final = Outcomes(0, 0, 0)
+
+
 @dataclass(frozen=True)
 class Board:
     """The page.
@@ -80,6 +106,8 @@ class Board:
         codes: The most frequent first.
         evaluations: Of the last hour.
         watch: Urgent incidents that are open, and whether anybody looks at the system.
+        today: Evaluations since midnight of loop time by how they ended: approved, waiting, rejected.
+        facts: Sums that no stage counts; None where the page does not show them.
     """
 
     loop: LoopRecord | None
@@ -93,6 +121,42 @@ class Board:
     codes: tuple[CodeLine, ...]
     evaluations: int
     watch: Watch = UNWATCHED
+    today: Outcomes = NOTHING
+    facts: home.Facts | None = None
+
+    @property
+    def answer(self) -> tuple[str, str]:
+        """READY, PAUSED, KILLED or UNKNOWN, and why in words: what an operator asks first."""
+        if self.loop is None:
+            return "UNKNOWN", "no loop has run on this database yet"
+        if self.is_killed:
+            return "KILLED", "no order is approved until a person releases it"
+        if self.age_ns > STALE_NS:
+            return "UNKNOWN", "the loop does not answer; unknown counts as killed"
+        if self.loop.state != "running":
+            return "PAUSED", f"the loop is {self.loop.state}"
+        if self.unknown_orders:
+            return "PAUSED", "an order's fate is not known; its capital is held and the same intent is blocked"
+        if self.feed_state in ("down", "silent"):
+            return "PAUSED", "a feed is down or silent; its books are not traded"
+        if not self.loop.books.get("ok"):
+            return "PAUSED", "no book is valid, so nothing can be traded"
+        if self.killed:
+            return "READY", f"but for {', '.join(self.killed)}, which is killed"
+        return "READY", "every check is passed before each order"
+
+    @property
+    def money(self) -> dict[str, int | None]:
+        """What the loop says of its money by name (`shard/telling.py` MONEY); None where it has said nothing."""
+        told = self.loop.money if self.loop else {}
+        return {name: told.get(name) for name in MONEY}
+
+    @property
+    def unrealised(self) -> int | None:
+        """Value of what is held at the mids less its cost, micro-pUSD; None where it is not known."""
+        if self.loop is None or self.facts is None or "mark" not in self.loop.money:
+            return None
+        return int(self.loop.money["mark"]) - self.facts.held_cost
 
     @property
     def state(self) -> str:
@@ -160,22 +224,25 @@ def read(shard: int = 0, *, now_ns: Clock = time.time_ns) -> Board:
     newest = max(loop.loop_ts if loop else 0, packets[0].ts if packets else 0)
     names = strategy_names(shard)
     titles = market_titles(shard, {row.market for row in packets})
+    hour, day = newest - HOUR_NS, newest - newest % home.DAY_NS
     counted = (
-        MinuteRecord.objects.filter(shard=shard, minute_ts__gt=newest - HOUR_NS)
+        MinuteRecord.objects.filter(shard=shard, minute_ts__gt=min(hour, day - 1))
         .values_list("code")
-        .annotate(total=Sum("count"))
-        .order_by("-total", "code")
+        .annotate(hour=Sum("count", filter=Q(minute_ts__gt=hour)), day=Sum("count", filter=Q(minute_ts__gte=day)))
+        .order_by("-hour", "code")
     )
-    codes = {int(code): int(total) for code, total in counted}
+    both = [(int(code), int(last or 0), int(today or 0)) for code, last, today in counted]
+    codes = dict(sorted(((code, last) for code, last, _ in both if last), key=lambda pair: -pair[1]))
     evaluations = sum(codes.values())
     killed, unknown, is_open = _stopped(shard, names)
+    facts = home.facts(shard, newest, loop.money if loop else {})
     return Board(
         loop=loop,
         age_ns=max(0, now_ns() - loop.at_ns) if loop else 0,
         killed=killed,
         unknown_orders=unknown,
         open_orders=is_open,
-        markets=MarketRecord.objects.filter(shard=shard).count(),
+        markets=facts.markets,
         stages=_stage_lines(shard, codes, evaluations, newest),
         packets=tuple(
             PacketLine(
@@ -194,7 +261,16 @@ def read(shard: int = 0, *, now_ns: Clock = time.time_ns) -> Board:
         ),
         evaluations=evaluations,
         watch=watch_of(loop),
+        today=_outcomes(both),
+        facts=facts,
     )
+
+
+def _outcomes(counted: Sequence[tuple[int, int, int]]) -> Outcomes:
+    ended = Counter[str]()
+    for code, _, today in counted:
+        ended["approved" if code == APPROVED_CODE else "waiting" if code == WAITING_CODE else "rejected"] += today
+    return Outcomes(ended["approved"], ended["waiting"], ended["rejected"])
 
 
 def strategy_names(shard: int) -> dict[int, str]:

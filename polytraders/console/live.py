@@ -6,6 +6,7 @@ second old at most, and nothing else changes.
 """
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import suppress
@@ -17,7 +18,7 @@ from channels.layers import get_channel_layer
 from django.db import DatabaseError
 from django.template.loader import render_to_string
 
-from polytraders.console import board, quotes
+from polytraders.console import board, home, quotes
 from polytraders.console.fragment import Fragment
 
 GROUP: Final = "loop"
@@ -29,6 +30,7 @@ LADDER_REST_S: Final = 0.4
 """Ladders, depth and tapes are large, and people follow the numbers above them."""
 IDLE_S: Final = 1.0
 RETRY_S: Final = 1.0
+MONEY_S: Final = 5.0
 REJOIN_S: Final = 3_600.0
 """A layer forgets the members of a group after a day."""
 SECOND_NS: Final = 1_000_000_000
@@ -39,7 +41,7 @@ Shown = Mapping[str, Hashable]
 """Keys of the fragments that browsers have been sent, by name."""
 Read = Callable[[frozenset[str], Shown], Mapping[str, Fragment]]
 """Reads the named fragments (none named: all) and renders those whose keys are not the shown ones."""
-BOARD: Final = ("strip", "stages", "packets", "codes")
+BOARD: Final = ("strip", "home", "caps", "money", "stages", "packets", "codes")
 
 
 class Source(NamedTuple):
@@ -60,6 +62,9 @@ class Source(NamedTuple):
     rest_s: float = 0.0
 
 
+_kept: dict[int, tuple[float, home.Money]] = {}
+
+
 def fragments(parts: frozenset[str], shown: Shown, shard: int = 0) -> dict[str, Fragment]:
     """Parts of the overview as they are now; the strip alone costs four questions, whatever the log holds."""
     only_strip = parts == {"strip"}
@@ -68,17 +73,17 @@ def fragments(parts: frozenset[str], shown: Shown, shard: int = 0) -> dict[str, 
     except DatabaseError:
         log.warning("page: no database")
         return {"strip": Fragment("database", render_to_string("console/_strip.html", {"board": None, "live": True}))}
-    context = {"board": now, "live": True}
     loop = now.loop
+    context: dict[str, Any] = {"board": now, "live": True}
     # The browser lets the age run on by itself, so the strip is sent once a second when nothing else in it changes.
     second = loop.at_ns // SECOND_NS if loop else 0
     keys: dict[str, Hashable] = {
         "strip": (now.age_ns if now.state == "stale" else second, now.state, now.killed, now.unknown_orders,
                   now.feed_state, str(loop.books) if loop else "", now.watch),
-        "stages": (tuple((line.counts, line.ended) for line in now.stages), now.state, loop.loop_ts if loop else 0),
-        "packets": (tuple(line.row.id for line in now.packets), now.state),
-        "codes": (tuple((line.reason.code, line.count) for line in now.codes), now.state),
     }  # fmt: skip
+    if not only_strip:
+        context["home"] = money = _money(shard, loop.loop_ts if loop else 0)
+        keys |= _board_keys(now, money)
     return {
         name: Fragment(key, render_to_string(f"console/_{name}.html", context))
         for name, key in keys.items()
@@ -86,11 +91,35 @@ def fragments(parts: frozenset[str], shown: Shown, shard: int = 0) -> dict[str, 
     }
 
 
+def _board_keys(now: board.Board, money: home.Money) -> dict[str, Hashable]:
+    loop = now.loop
+    return {
+        "home": (
+            now.answer, str(loop.money) if loop else "", money.today, now.unknown_orders, now.open_orders,
+            now.feed_state,
+        ),
+        "caps": (now.facts, now.today),
+        "money": money.picture,
+        "stages": (tuple((line.counts, line.ended) for line in now.stages), now.state, loop.loop_ts if loop else 0),
+        "packets": (tuple(line.row.id for line in now.packets), now.state),
+        "codes": (tuple((line.reason.code, line.count) for line in now.codes), now.state),
+    }  # fmt: skip
+
+
 SOURCES: Final = (
     Source("log", fragments, BOARD.__contains__),
     Source("quotes", quotes.fragments, quotes.is_quote, QUOTE_BREATH_S, BREATH_S),
     Source("quotes", quotes.fragments, quotes.is_ladder, BREATH_S, LADDER_REST_S),
 )
+
+
+def _money(shard: int, loop_ts: int) -> home.Money:
+    """Money over time changes by the minute, so it is read every few seconds and not with each hint."""
+    at, found = _kept.get(shard, (0.0, None))
+    if found is None or time.monotonic() >= at + MONEY_S:
+        found = home.read_money(shard, loop_ts)
+        _kept[shard] = time.monotonic(), found
+    return found
 
 
 class Live:

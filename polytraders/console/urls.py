@@ -3,16 +3,20 @@
 from django.urls import path, re_path
 
 from polytraders.console import (
+    books,
     codes,
     control,
     deciding,
     executions,
     feeds,
+    fills,
     guide,
     incidents,
     jobs,
     markets,
+    orders,
     plan,
+    positions,
     reliability,
     replays,
     risk,
@@ -21,8 +25,10 @@ from polytraders.console import (
     strategies,
     system,
     tracing,
+    trades,
     views,
 )
+from polytraders.console.api import api
 
 DECISION = r"(?P<decision_id>[0-9]{1,17}:[0-9]{1,17})"
 
@@ -86,4 +92,17 @@ urlpatterns = [
     re_path(r"^trace/(?P<correlation_id>[0-9]{1,12}:[0-9]{1,9}:[0-9]{1,9})$", tracing.one, name="trace-of"),
     path("jobs/<int:job_id>", jobs.job, name="job"),
     path("jobs/<int:job_id>/cancel", jobs.cancel, name="job-cancel"),
+    path("api/v1/", api.urls),
+    path("orders/", orders.orders, name="orders"),
+    path("orders/<str:order_id>", orders.order, name="order"),
+    path("orders/<str:order_id>/pull", trades.pull, name="order-pull"),
+    path("fills/", fills.fills, name="fills"),
+    path("fills.csv", fills.fills_csv, name="fills-csv"),
+    path("positions/", positions.positions, name="positions"),
+    path("positions/<int:market>/cash-out", trades.cash_out, name="cash-out"),
+    path("ledger/", books.ledger, name="ledger"),
+    path("ledger/prove", books.prove, name="ledger-prove"),
+    path("ledger/export.csv", books.export, {"form": "csv"}, name="ledger-csv"),
+    path("ledger/export.beancount", books.export, {"form": "beancount"}, name="ledger-beancount"),
+    path("ledger/transfers/<int:transfer_id>", books.transfer, name="transfer"),
 ]

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 
 from apps.monitoring.models import LoopRecord
 from polytraders.access.permissions import Permission, needs
-from polytraders.console import board, health
+from polytraders.console import board, health, home
 from polytraders.console import search as searching
 from polytraders.console.frame import show
 from polytraders.console.problems import problem
@@ -60,7 +60,9 @@ def is_local(request: HttpRequest) -> bool:
 @needs(Permission.VIEW)
 def overview(request: HttpRequest) -> HttpResponseBase:
     """The live page."""
-    return show(request, "console/overview.html", "overview", {"board": board.read()})
+    now = board.read()
+    money = home.read_money(0, now.loop.loop_ts if now.loop else 0, request.GET.get("span", "day"))
+    return show(request, "console/overview.html", "overview", {"board": now, "home": money})
 
 
 @require_safe

@@ -89,6 +89,7 @@ class Kind(IntEnum):
     FLATTEN = 24  # price = Scope, size = index, a = 1 begin, 0 end: only reducing trades of the scope may pass
     VENUE = 25  # price = venue index, size = 1 allowed, 0 not
     COMMAND = 26  # somebody asked for something: price = Command, b = reason number of its refusal, 0 = taken
+    PULL = 27  # price = strategy, size = order_seq: cancel that order of the market, not a later one
 
 
 class Flag(IntEnum):
@@ -149,6 +150,7 @@ class Command(IntEnum):
     RESOLVED = 7
     FLATTEN = 8
     PARAMETER = 9  # a setting of a strategy
+    PULL = 10  # this one order
 
 
 MARKET_DATA = frozenset(

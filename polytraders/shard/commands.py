@@ -22,6 +22,7 @@ INVALID: Final = "GOV_COMMAND_INVALID"
 FORBIDDEN: Final = "GOV_COMMAND_FORBIDDEN"
 PRECONDITION: Final = "GOV_RELEASE_PRECONDITION"
 NAME_MAX: Final = 200
+ORDER_PARTS: Final = 3
 
 PERMISSIONS: Final[dict[Command, str]] = {
     Command.MARKET: "registry",
@@ -33,6 +34,7 @@ PERMISSIONS: Final[dict[Command, str]] = {
     Command.RESOLVED: "settlement",
     Command.FLATTEN: "flatten",
     Command.PARAMETER: "strategy",
+    Command.PULL: "pull",
 }
 """What whoever puts a command into the inbox must have been allowed."""
 
@@ -85,6 +87,11 @@ class _Evidence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     drift_ppm: int
     incidents: int
     person: str
+
+
+class _Pull(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    order: str
+    reason: str = ""
 
 
 class _Rollout(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -147,6 +154,7 @@ class Desk:
             Command.RESOLVED: self._resolved,
             Command.FLATTEN: self._flatten,
             Command.PARAMETER: self._parameter,
+            Command.PULL: self._pull,
         }
 
     def answer(self, asked: Asked, now: int) -> Answer:
@@ -206,6 +214,20 @@ class Desk:
         told = msgspec.convert(payload, _Flatten)
         scope, index = self._scope(told.scope, told.name)
         return [(Kind.FLATTEN, 0, 0, -1, scope, index, int(told.on), 0)], None
+
+    def _pull(self, payload: dict[str, Any], now: int) -> Caused:
+        told = msgspec.convert(payload, _Pull)
+        parts = told.order.split(":")
+        if len(parts) != ORDER_PARTS or not all(part.isascii() and part.isdigit() for part in parts):
+            raise Refused(INVALID, "an order is named by input, market and strategy")
+        in_seq, market, strategy = map(int, parts)
+        pairs = self._state.pairs
+        pair = pairs[market, strategy] if market < pairs.shape[0] and strategy < pairs.shape[1] else None
+        if pair is None or pair["order"] == s.NO_ORDER or pair["order_seq"] != in_seq:
+            raise Refused(INVALID, f"order {told.order[:NAME_MAX]} is not open any more")
+        if pair["order"] == s.SENT and not pair["order_maker"]:
+            raise Refused(INVALID, "it takes what it meets on arrival, and is on its way: nothing can stop it")
+        return [(Kind.PULL, 0, 0, market, strategy, in_seq, 0, 0)], _why(told.reason)
 
     def _rollout(self, payload: dict[str, Any], now: int) -> Caused:
         told = msgspec.convert(payload, _Rollout)

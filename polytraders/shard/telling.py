@@ -11,6 +11,7 @@ import psycopg
 
 from apps.eventlog.core.chain import chain_head
 from apps.eventlog.store import Writer
+from apps.ledger.marks import Mark, Marks, write_money
 from apps.monitoring import projecting, status
 from polytraders.contracts import state as s
 from polytraders.contracts.inputs import NANO, MarketStatus, Scope
@@ -22,6 +23,13 @@ from polytraders.shard.pending import Ready
 
 STATUS_S: Final = 0.2
 """The loop's own row is written at most so often."""
+MARKS_S: Final = 1.0
+"""What our holdings trade at is written at most so often."""
+MONEY: Final = (
+    "cash", "reserved", "equity", "realised", "fees", "deposited", "exposure", "mark", "high_day", "drawdown_day",
+    "drawdown_week",
+)  # fmt: skip
+"""Of the portfolio; micro-pUSD, drawdowns in ppm of their high."""
 SILENT_NS: Final = 10 * NANO
 BOOK_STATES: Final = {s.BOOK_OK: "ok", s.BOOK_NONE: "none", s.BOOK_RESYNC: "resync"}
 
@@ -72,6 +80,9 @@ class Teller:
         self._connections = connections
         self._next_s = 0.0
         self._status: status.Status | None = None
+        self._marks_next_s = 0.0
+        self._marks: list[Mark] | None = None
+        self._writes_marks = Marks(writer.head.shard)
         meter.metrics.build.labels("", build.hex()[:12]).set(1)
 
     def look(self, ready: Ready) -> None:
@@ -81,6 +92,9 @@ class Teller:
         if now >= self._next_s:
             self._next_s = now + STATUS_S
             self._status = self._read(ready)
+        if now >= self._marks_next_s:
+            self._marks_next_s = now + MARKS_S
+            self._marks = self._held()
 
     def project(self, cursor: psycopg.Cursor[Any], ready: Ready) -> None:
         """In the committer's thread, within the block's transaction."""
@@ -98,6 +112,17 @@ class Teller:
                 chain_head(head.inputs.link, head.outputs.link).hex(),
             )
             status.write(cursor, told._replace(input_head=heads[0], output_head=heads[1], chain_head=heads[2]))
+            write_money(cursor, shard, told.loop_ts, told.money)
+        marks, self._marks = self._marks, None
+        if marks is not None:
+            self._writes_marks.write(cursor, marks)
+
+    def _held(self) -> list[Mark]:
+        markets = self._state.markets
+        held = np.flatnonzero((markets["exposure"] != 0) | (markets["qty_yes"] != 0) | (markets["qty_no"] != 0))
+        names = ("bid_px", "ask_px", "state", "row_ts", "exposure", "worst")
+        columns = [markets[name][held].tolist() for name in names]
+        return [Mark(*row) for row in zip(held.tolist(), *columns, strict=True)]
 
     def _read(self, ready: Ready) -> status.Status:
         portfolio = self._state.portfolio[0]

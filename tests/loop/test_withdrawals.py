@@ -16,6 +16,7 @@ WITHDRAWALS: dict[str, Callable[[World], None]] = {
 }
 HARMLESS: dict[str, Callable[[World], None]] = {
     "the strategy steps up": lambda w: w.rollout(Stage.CANARY),
+    "an order of before is pulled": lambda w: w.pull(int(w.pair()["order_seq"]) - 1),
     "another fact is told": lambda w: w.fact(Fact.NEG_RISK, 1),
     "another venue leaves": lambda w: w.control((Kind.VENUE, 0, 0, -1, 1, 0, 0, 0)),
 }
@@ -50,3 +51,15 @@ def test_anything_else_leaves_the_order_alone(act: Callable[[World], None]) -> N
     w.tick()
     w.run()
     assert (w.pair()["order"], w.pair()["order_cancelled"]) == (s.RESTING, 0)
+
+
+def test_an_order_that_a_person_pulls_ends_and_its_strategy_may_order_again() -> None:
+    w = resting()
+    seq = int(w.pair()["order_seq"])
+    w.pull(seq)
+    w.wait(0.25)
+    w.tick()
+    ended, *after = w.run()
+    assert (ended.kind, ended.code, int(ended.row["order_seq"])) == (s.DONE, "EXEC_CANCELLED", seq)
+    assert [one.kind for one in after] == [s.APPROVAL], "nobody took its permission away"
+    assert int(w.pair()["order_seq"]) > seq

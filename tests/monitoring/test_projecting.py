@@ -158,3 +158,17 @@ def test_a_place_is_found_again(where: tuple[int, int, int]) -> None:
 def test_what_has_no_place_is_refused(where: tuple[int, int, int]) -> None:
     with pytest.raises(ValueError, match="has no place"):
         row_id(*where)
+
+
+def test_what_is_sold_off_is_a_row_and_its_end_too(log: Written, app_dsn: str) -> None:
+    log.world.flatten(Scope.MARKET, 1)
+    log.commit()
+    log.world.flatten(Scope.GLOBAL, 7)
+    log.world.flatten(Scope.MARKET, 1, on=False)
+    log.commit()
+    found = rows(app_dsn, 'SELECT scope, "index", is_on, actor FROM ledger_flatten ORDER BY scope')
+    assert found == [
+        {"scope": Scope.GLOBAL, "index": 0, "is_on": True, "actor": "operator:ada"},
+        {"scope": Scope.MARKET, "index": 1, "is_on": False, "actor": "operator:ada"},
+    ]
+    assert all(line.is_equal for line in projecting.rebuild(app_dsn, 0, only_check=True))

@@ -45,6 +45,9 @@ class Office:
 def office() -> Office:
     made = Office()
     made.list()
+    for strategy, (order, maker) in enumerate(((s.SENT, 0), (s.RESTING, 1))):
+        pair = made.state.pairs[2, strategy]
+        pair["order"], pair["order_seq"], pair["order_maker"] = order, 77, maker
     return made
 
 
@@ -59,6 +62,7 @@ TAKEN: list[tuple[str, dict[str, Any], tuple[int, ...]]] = [
     ("limit", {"name": "spread_max", "value": 300}, (Kind.LIMIT, 2, 300)),
     ("capital", {"micros": 5_000_000}, (Kind.CAPITAL, 0, 5_000_000)),
     ("capital", {"micros": -1_000_000_000}, (Kind.CAPITAL, 0, -1_000_000_000)),
+    ("pull", {"order": "77:2:1", "reason": "too large"}, (Kind.PULL, 1, 77)),
     ("rollout", {"strategy": "eager", "stage": "shadow"}, (Kind.ROLLOUT, 0, Stage.SHADOW)),
     ("rollout", {"strategy": "eager", "stage": "canary", "evidence": ENOUGH}, (Kind.ROLLOUT, 0, Stage.CANARY)),
     ("parameter", {"strategy": "patient", "setting": "edge_min", "value": 7}, (Kind.SETTING, Setting.EDGE_MIN, 7)),
@@ -108,6 +112,12 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("parameter", {"strategy": "nobody", "setting": "size", "value": 1}, "GOV_COMMAND_INVALID"),
     ("rollout", {"strategy": "eager", "stage": "canary"}, "GOV_ROLLOUT_EVIDENCE_MISSING"),
     ("rollout", {"strategy": "nobody", "stage": "shadow"}, "GOV_COMMAND_INVALID"),
+    ("pull", {"order": "77:2"}, "GOV_COMMAND_INVALID"),
+    ("pull", {"order": "77:2:-1"}, "GOV_COMMAND_INVALID"),
+    ("pull", {"order": "76:2:1"}, "GOV_COMMAND_INVALID"),
+    ("pull", {"order": "77:3:1"}, "GOV_COMMAND_INVALID"),
+    ("pull", {"order": "77:999999:1"}, "GOV_COMMAND_INVALID"),
+    ("pull", {"order": "77:2:0"}, "GOV_COMMAND_INVALID"),
     ("resolved", {"market": "0x" + "0" * 64, "payout": 10_000}, "GOV_COMMAND_INVALID"),
     ("resolved", {"market": "market-0", "payout": 10_001}, "GOV_COMMAND_INVALID"),
 ]
