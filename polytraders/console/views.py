@@ -2,6 +2,7 @@
 
 from http import HTTPStatus
 from ipaddress import ip_address
+from typing import Final
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
@@ -9,12 +10,16 @@ from django.shortcuts import redirect
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from apps.monitoring.incidents import open_incidents
 from apps.monitoring.models import LoopRecord
 from polytraders.access.permissions import Permission, needs
 from polytraders.console import board, health, home
 from polytraders.console import search as searching
 from polytraders.console.frame import show
 from polytraders.console.problems import problem
+
+INCIDENTS: Final = 5
+"""Of those that are open on the overview."""
 
 
 @require_safe
@@ -62,7 +67,8 @@ def overview(request: HttpRequest) -> HttpResponseBase:
     """The live page."""
     now = board.read()
     money = home.read_money(0, now.loop.loop_ts if now.loop else 0, request.GET.get("span", "day"))
-    return show(request, "console/overview.html", "overview", {"board": now, "home": money})
+    context = {"board": now, "home": money, "lines": open_incidents(INCIDENTS)}
+    return show(request, "console/overview.html", "overview", context)
 
 
 @require_safe

@@ -16,7 +16,7 @@ from polytraders.contracts.reasons import number
 from polytraders.contracts.stretch import of_row_id, row_id
 from tests.written import Written, busy
 
-NOT_IN_THIS_LOG = ("monitoring_scope", "ingest_refusal")
+NOT_IN_THIS_LOG = ("ledger_flatten", "monitoring_scope", "ingest_refusal")
 
 
 @pytest.fixture
