@@ -56,6 +56,7 @@ class Care:
         self._next = 0
         self._turn = 0
         self._looked: dict[int, int] = {}
+        self._suspect: int | None = None
 
     async def subscribe(self) -> None:
         """Until cancelled: subscribe what the registry tells, and tell the loop which connection carries it."""
@@ -95,8 +96,9 @@ class Care:
     async def witness(self, ask: Callable[[str], Awaitable[object]], pause_s: float = WITNESS_S) -> None:
         """Until cancelled: compare books with the venue's own, those that have gone quiet first, but every one in turn.
 
-        One that agrees may be believed for longer. One that does not has missed something that no best price has shown:
-        a whole book is asked for on the feed, which alone may change ours.
+        One that agrees may be believed for longer. One that does not may only be ahead of what the feed still carries,
+        so it is looked at once more. When it differs again it has missed something that no best price has shown: a
+        whole book is asked for on the feed, which alone may change ours.
         """
         while True:
             index = self._chosen()
@@ -106,10 +108,16 @@ class Care:
                 # A book that moved meanwhile says nothing about either.
                 if isinstance(told, Witness) and before == self._events(index):
                     self._compared(index, told)
+                else:
+                    self._suspect = None
             await asyncio.sleep(pause_s)
 
     def _compared(self, index: int, told: Witness) -> None:
+        was_suspect, self._suspect = self._suspect == index, None
         if not self.agrees(index, told):
+            if not was_suspect:
+                self._suspect = index
+                return
             log.warning("market %d: the venue's own book is another than ours; a whole book is asked for", index)
             self._feed.resubscribe(list(self._directory.listings[index].tokens))
             return
@@ -122,8 +130,9 @@ class Care:
     def _chosen(self) -> int | None:
         """The next market to compare.
 
-        Of those that need a witness the next in turn; after `QUIET_TURNS` of them, or when there are none, the one of
-        all that was looked at the longest ago: one that moves all the time would else be asked for all the time.
+        The one that differed a moment ago. Else of those that need a witness the next in turn; after `QUIET_TURNS` of
+        them, or when there are none, the one of all that was looked at the longest ago: one that moves all the time
+        would else be asked for all the time.
         """
         state = self._loop.state
         now = int(state.portfolio["now"][0])
@@ -133,6 +142,8 @@ class Care:
         found = [index for index in np.flatnonzero(live).tolist() if index in self._directory.listings]
         if not found:
             return None
+        if self._suspect in found:
+            return self._suspect
         newest = np.maximum(markets["row_ts"], markets["witness_ts"])
         quiet = [index for index in found if newest[index] < now - QUIET_NS]
         self._turn += 1

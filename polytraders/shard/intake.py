@@ -88,12 +88,9 @@ class Intake:
 
     def frame(self, raw: Received, proc_ts: int) -> None:
         """One message of a market-data connection."""
-        number_of_frame = self.frames
-        self.frames += 1
-        self._keep(raw)
+        number_of_frame = self._keep(raw)
         decoded = self._decoder.decode(raw.raw, raw.connection)
-        if decoded.code is not None:
-            self._put_aside(decoded.code, number_of_frame, raw.raw)
+        self._judge(decoded.code, number_of_frame, raw)
         for rows, identity in self.directory.first_sights():
             self.rows(rows, raw.recv_ts, FEED, payload=identity)
         if self._is_late(raw, decoded.rows):
@@ -106,7 +103,7 @@ class Intake:
             if row[0] not in MARKET_DATA:
                 self._told[first + offset] = FEED, "", None
                 if row[0] == Kind.RESOLVED and not self.directory.note_resolved(row[3], row[5]):
-                    self._put_aside(CONFLICT, number_of_frame, raw.raw)
+                    self._judge(CONFLICT, number_of_frame, raw)
 
     def _is_late(self, raw: Received, rows: Sequence[tuple[int, ...]]) -> bool:
         """Whether the connection tells of what was long ago, which tells nothing of now.
@@ -127,21 +124,21 @@ class Intake:
                 self.lost(raw.connection, raw.recv_ts, "INTEL_FEED_LAG")
         return raw.connection in self._late
 
-    def _put_aside(self, code: str, number_of_frame: int, raw: bytes) -> None:
+    def _judge(self, code: str | None, number_of_frame: int, raw: Received) -> None:
+        """Put a frame aside that the door has refused."""
+        if code is None:
+            return
         try:
-            self._quarantine.keep(code, number_of_frame, raw)
+            self._quarantine.keep(code, number_of_frame, raw.raw)
         except OSError as error:
             # Evidence is lost, no state: the frame is in the raw segment too.
             log.error("a frame could not be put aside as %s: %s", code, error)
 
     def reference(self, raw: Received, proc_ts: int) -> None:
         """One message of the reference feed; a window that begins with one of its prices gets its strike."""
-        number_of_frame = self.frames
-        self.frames += 1
-        self._keep(raw)
+        number_of_frame = self._keep(raw)
         decoded = self._references.decode(raw.raw, raw.recv_ts)
-        if decoded.code is not None:
-            self._put_aside(decoded.code, number_of_frame, raw.raw)
+        self._judge(decoded.code, number_of_frame, raw)
         self._sequencer.advance(raw.recv_ts, proc_ts)
         first = self._sequencer.in_seq + 1
         self._told |= {first + offset: (FEED, "", None) for offset in range(len(decoded.rows))}
@@ -155,8 +152,11 @@ class Intake:
         """The reference feed has been lost: what it told is not what the next price is compared with."""
         self._references.reset()
 
-    def _keep(self, raw: Received) -> None:
+    def _keep(self, raw: Received) -> int:
+        """Keep a frame's bytes; its number."""
         self.raws.append(raw if len(raw.raw) <= FRAME_MAX else raw._replace(raw=raw.raw[:KEPT_OF_LARGE]))
+        self.frames += 1
+        return self.frames - 1
 
     def opened(self, connection: int) -> None:
         """A connection has been opened anew: nothing is held against it."""

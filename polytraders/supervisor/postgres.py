@@ -9,8 +9,7 @@ import subprocess
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 from urllib.parse import quote
 
 import psycopg
@@ -18,6 +17,7 @@ from psycopg import sql
 
 from polytraders.supervisor.binaries import postgres_bin
 from polytraders.supervisor.secret import kept_secret, private_folder, write_private
+from polytraders.supervisor.server import Server
 from polytraders.supervisor.spawn import Account, spawn
 
 DATABASE: Final = "polytraders"
@@ -63,7 +63,7 @@ def see_to_roles(connection: psycopg.Connection[Any], passwords: Mapping[str, st
     connection.execute(text.encode())
 
 
-class Postgres:
+class Postgres(Server):
     """One server and its folder.
 
     `folder` gets `pgdata-<major>/`, `secrets/` and `postgres.log`. The data folder carries the major version because
@@ -71,11 +71,14 @@ class Postgres:
     the first two.
     """
 
+    ENDS_BY = signal.SIGINT
+    """Transactions in progress are rolled back."""
+    END_S_MAX = STOP_S_MAX
+
     def __init__(self, folder: Path, *, durable: bool = True) -> None:
         self.folder = folder.resolve()
         self.durable = durable
         self.port = 0
-        self.process: subprocess.Popen[bytes] | None = None
         self._bin = postgres_bin()
         self._answered = False
         self._account = Account()
@@ -169,7 +172,7 @@ class Postgres:
                 sink = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
                 stack.callback(os.close, sink)
             # SIGINT is PostgreSQL's fast shutdown.
-            self.process = spawn(command, death=signal.SIGINT, output=sink, account=self._account.user)
+            self.process = spawn(command, death=self.ENDS_BY, output=sink, account=self._account.user)
 
     def await_ready(self) -> None:
         """Wait until the server answers, then see to roles and database. May be called from any thread.
@@ -215,35 +218,6 @@ class Postgres:
             if _runs(int(entry.name), self.data):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(int(entry.name), signal.SIGKILL)
-
-    def stop(self) -> None:
-        """End it in order: transactions in progress are rolled back, everything committed is on disk."""
-        self._end(signal.SIGINT, STOP_S_MAX)
-
-    def kill(self) -> None:
-        """SIGKILL, as a crash would. The next `start` recovers."""
-        self._end(signal.SIGKILL, STOP_S_MAX)
-
-    def _end(self, how: signal.Signals, within_s: float) -> None:
-        process, self.process = self.process, None
-        if process is None:
-            return
-        if process.poll() is None:
-            process.send_signal(how)
-            try:
-                process.wait(within_s)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait(STOP_S_MAX)
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     # --- details -----------------------------------------------------------------------------------------------------
 

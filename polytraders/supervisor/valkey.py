@@ -4,18 +4,17 @@ import contextlib
 import hashlib
 import os
 import signal
-import subprocess
 import tempfile
 import time
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 from urllib.parse import quote
 
 import redis
 
 from polytraders.supervisor.binaries import valkey_server
 from polytraders.supervisor.secret import kept_secret, private_folder, write_private
+from polytraders.supervisor.server import Server
 from polytraders.supervisor.spawn import spawn
 
 READY_S_MAX: Final = 10.0
@@ -28,12 +27,14 @@ class ValkeyError(RuntimeError):
     """The server does not start; the text says what its log said."""
 
 
-class Valkey:
+class Valkey(Server):
     """One server and its folder, which gets `valkey/` and a secret. Use as `Postgres` is used."""
+
+    ENDS_BY = signal.SIGTERM
+    END_S_MAX = STOP_S_MAX
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.resolve()
-        self.process: subprocess.Popen[bytes] | None = None
         self._program = valkey_server()
         self._place = self.folder / "valkey"
         self.log = self._place / "valkey.log"
@@ -76,7 +77,7 @@ class Valkey:
             if sink is None:
                 sink = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
                 stack.callback(os.close, sink)
-            self.process = spawn([self._program, settings], death=signal.SIGTERM, output=sink)
+            self.process = spawn([self._program, settings], death=self.ENDS_BY, output=sink)
 
     def await_ready(self) -> None:
         """Wait until the server answers. May be called from any thread.
@@ -97,30 +98,3 @@ class Valkey:
                     if time.monotonic() > deadline:
                         raise ValkeyError(f"Valkey does not answer: {error}") from error
                     time.sleep(0.02)
-
-    def stop(self) -> None:
-        """End it in order."""
-        self._end(signal.SIGTERM)
-
-    def kill(self) -> None:
-        """SIGKILL, as a crash would."""
-        self._end(signal.SIGKILL)
-
-    def _end(self, how: signal.Signals) -> None:
-        process, self.process = self.process, None
-        if process is not None and process.poll() is None:
-            process.send_signal(how)
-            try:
-                process.wait(STOP_S_MAX)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait(STOP_S_MAX)
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
