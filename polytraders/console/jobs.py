@@ -32,7 +32,9 @@ def context_of(job: JobRecord | None) -> dict[str, Any]:
     return {"job": job, "kind": jobs.KINDS.get(job.kind) if job else None}
 
 
-def asked(request: HttpRequest, kind: str, arguments: Mapping[str, Any], back: str, *, fresh: bool = False) -> Any:
+def asked(
+    request: HttpRequest, kind: str, arguments: Mapping[str, Any], back: str, *, fresh: bool = False
+) -> HttpResponseBase:
     """Start a job for who is logged in, and go back to the page that shows it; too many are said so there.
 
     The view that calls this has `@needs(Permission.RUN)` and takes POST only.

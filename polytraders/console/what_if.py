@@ -226,6 +226,8 @@ def _blocking(vote: RiskVote, was: bool, edge: _Edge) -> Blocking:
         needed = f"p_hat of at {'least' if edge.direction > 0 else 'most'} {f.per_share(p)}"
     elif _is_set(vote):
         needed = f"a limit of {side} {told} {unit.name}".strip()
+    elif vote.unit == "flag":
+        needed = "that it is no longer so" if CHECKS[vote.bit].side == MOST else "that it is so"
     else:
         back = "at most" if CHECKS[vote.bit].side == MOST else "at least"
         needed = f"a value of {back} {f.fitted(vote.limit, unit, 14)} {unit.name}".strip()
@@ -270,4 +272,5 @@ def _sliders(packet: DecisionPacket, edge: _Edge, cap: int, least: int) -> tuple
 
 
 def _slider(name: str, label: str, value: int, was: int, least: int, most: int, step: str) -> Slider:
-    return Slider(name, label, *(text(number, f.NANO) for number in (value, was, least, most)), step)
+    told, before, low, high = (text(number, f.NANO) for number in (value, was, least, most))
+    return Slider(name, label, told, before, low, high, step)

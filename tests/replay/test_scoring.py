@@ -41,8 +41,8 @@ def place(
 def decided(in_seq: int, market: int, minutes_before: float, p_hat: float | None, strategy: int = 0) -> None:
     DecisionRecord.objects.create(
         id=row_id(0, in_seq, 0), shard=0, in_seq=in_seq, ordinal=0, ts=END - int(minutes_before * MINUTE),
-        market=market, strategy=strategy, verdict=1, first=23, code=701, votes=1, action=0, outcome=0, p_hat=p_hat, approved_size=0,
-        counted=1,
+        market=market, strategy=strategy, verdict=1, first=23, code=701, votes=1, action=0, outcome=0, p_hat=p_hat,
+        approved_size=0, counted=1,
     )  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """A reliability diagram: what was forecast against how often it came, with Wilson's intervals; and who is how sure."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from apps.replay.core.metrics import wilson
@@ -15,7 +16,8 @@ RADIUS: Final = (3.0, 9.0)
 WIDE_LEFT, WIDE_RIGHT, WIDE_BOTTOM = 60, 990, HEIGHT - 24
 
 
-class Row(NamedTuple):
+@dataclass(frozen=True, order=True)
+class Row:
     """Forecasts of one bin: how many, the sum of them, and how often YES paid."""
 
     bin: int
@@ -24,7 +26,8 @@ class Row(NamedTuple):
     hits: int
 
 
-class Dot(NamedTuple):
+@dataclass(frozen=True)
+class Dot:
     """One bin as drawn and as a line of the table."""
 
     bin: int
@@ -93,7 +96,8 @@ def _dot(row: Row, bins: int, most: int, x: Scale, y: Scale) -> Dot:
     )
 
 
-class Column(NamedTuple):
+@dataclass(frozen=True)
+class Column:
     """A column of a histogram; `kind` is a class."""
 
     x: float
