@@ -76,7 +76,8 @@ class WhatIf:
         code: Reason code of the verdict.
         blocking: Checks that reject, the first one names the verdict.
         cleared: Checks that rejected as recorded and no longer do.
-        p_needed: Forecast of YES from which on the edge is enough, 1e-9; None where there is none.
+        p_needed: Forecast of YES at which the edge is just enough, 1e-9; None where there is none.
+        is_upward: More than that is enough too; else less is.
         is_other_side: The forecast now favours the other side, of which the packet has no price.
     """
 
@@ -90,6 +91,7 @@ class WhatIf:
     blocking: tuple[Blocking, ...]
     cleared: tuple[RiskVote, ...]
     p_needed: int | None
+    is_upward: bool
     is_other_side: bool
 
 
@@ -147,6 +149,7 @@ def what_if(packet: DecisionPacket, given: Mapping[str, str]) -> WhatIf:
         tuple(_blocking(vote, vote.check in before, edge) for vote in against),
         tuple(vote for vote in votes if vote.check in before and vote.check not in rejecting),
         edge.needed(least),
+        edge.direction > 0,
         edge.is_other_side,
     )
 

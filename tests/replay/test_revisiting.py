@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from django.db import connections
 
-from apps.oms.models import OrderRecord
+from apps.oms.models import FillRecord, OrderRecord
 from apps.replay import scoring
 from apps.replay.models import ExecutedRecord, ExecutionRecord
 from apps.risk.models import DecisionRecord
@@ -123,6 +123,9 @@ def test_a_trace_has_every_step_from_the_input_to_the_ledger(log: str) -> None:
     for what in ("approval", "fill", "ledger: hold", "ledger: money", "ledger: shares"):
         assert what in names, names
     assert names.index("approval") < names.index("ledger: hold") < names.index("fill") < names.index("ledger: money")
+    # Another order of the pair may have been filled by the same input: that one is no part of this.
+    fills = FillRecord.objects.filter(order_seq=order.order_seq, market=order.market, strategy=order.strategy)
+    assert names.count("fill") == fills.count()
     mine = [step for step in found.steps if step.where == str(order.order_seq)]
     assert len(mine) == 1 and mine[0].is_ours and len(mine[0].digest) == 64
     assert [step.delay for step in found.steps[:1]] == [None]

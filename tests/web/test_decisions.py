@@ -275,6 +275,9 @@ def test_a_job_is_asked_for_shown_while_it_runs_and_when_it_is_done(log: Written
         "hash": "ab" * 32, "checkpoint": 0,
     }  # fmt: skip
     JobRecord.objects.update(state=j.DONE, result=result)
+    # The fragment that comes when the job is done has the picture too.
+    part = ada.get(f"/jobs/{job.pk}", headers={"HX-Request": "true"}).content.decode()
+    assert "<html" not in part and "Depth of the book" in part
     text = page(ada, address)
     assert "Depth of the book" in text and "0.6100" in text and "already had by paper orders" in text
     assert 'hx-get="/jobs/' not in text

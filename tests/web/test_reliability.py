@@ -48,10 +48,10 @@ def test_columns_are_true_to_scale_side_by_side() -> None:
     drawn = histogram([("a", 4, ""), ("b", 2, "over"), ("c", 0, "")], [0, 2])
     assert drawn is not None
     first, second, third = drawn.columns
-    assert (first.height, second.height, third.height) == (226.0, 113.0, 0.0)
-    assert (first.x, second.x, first.width) == (61.0, 371.0, 308.0)
-    assert all(column.y + column.height == 236 for column in drawn.columns)
-    assert [(tick.at, tick.text) for tick in drawn.x_ticks] == [(215.0, "a"), (835.0, "c")]
+    assert (first.height, second.height, third.height) == (206.0, 103.0, 0.0)
+    assert (first.x, second.x, first.width) == (47.0, 228.3, 179.3)
+    assert all(column.y + column.height == 216 for column in drawn.columns)
+    assert [(tick.at, tick.text) for tick in drawn.x_ticks] == [(136.7, "a"), (499.3, "c")]
 
 
 @pytest.fixture

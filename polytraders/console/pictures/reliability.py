@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from apps.replay.core.metrics import wilson
-from polytraders.console.pictures.scale import HEIGHT, Scale, Tick, line
+from polytraders.console.pictures.scale import Scale, Tick, line
 
 SIDE: Final = 400
 """The diagram is a square: a forecast and a frequency are the same kind of number."""
@@ -13,7 +13,8 @@ LEFT, TOP = 46, 10
 BOTTOM, RIGHT = SIDE - 34, SIDE - 10
 RADIUS: Final = (3.0, 9.0)
 """Of a dot: the fewest and the most forecasts."""
-WIDE_LEFT, WIDE_RIGHT, WIDE_BOTTOM = 60, 990, HEIGHT - 24
+WIDE_LEFT, WIDE_RIGHT, WIDE_BOTTOM = 46, 590, 216
+"""A histogram has 600 by 240 units: two stand side by side, and its words are to be read."""
 
 
 @dataclass(frozen=True, order=True)

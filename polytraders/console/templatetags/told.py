@@ -199,6 +199,8 @@ def short(value: float) -> str:
 @register.filter
 def delayed(ns: int) -> str:
     """A delay between two steps, which may be nothing."""
+    if ns == 0:
+        return "0"
     return f"+{ns / SECOND_NS * 1_000:,.3f} ms" if abs(ns) < SECOND_NS else f"+{age(ns)}"
 
 
