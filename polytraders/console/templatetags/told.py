@@ -109,9 +109,9 @@ def size_bytes(value: int) -> str:
 
 
 @register.filter
-def plainly(text: str) -> str:
+def plainly(text: object) -> str:
     """Somebody else's text on one line of bearable length: nothing in it may turn the page round or break it."""
-    line = "".join(sign if sign.isprintable() else " " for sign in text)
+    line = "".join(sign if sign.isprintable() else " " for sign in str(text))
     return line if len(line) <= SHORT else line[: SHORT - 1] + "…"
 
 
