@@ -25,12 +25,14 @@ class Written:
 
     Attributes:
         world: Rows are added to it; `commit` steps and appends them.
+        folder: Where its segments lie.
         blocks: How many have been appended.
     """
 
     def __init__(self, dsn: str, folder: Path, world: World, *, titles: tuple[str, ...] = TITLES) -> None:
         """Open the log; what the world holds already is the first block."""
         self.world = world
+        self.folder = folder
         self.blocks = 0
         self._titles = titles
         self._sent = 0

@@ -48,7 +48,7 @@ class DecisionRecord(models.Model):
             models.Index(fields=("code", "-id"), name="risk_decision_code"),
             models.Index(fields=("verdict", "-id"), name="risk_decision_verdict"),
             models.Index(fields=("ts", "id"), name="risk_decision_time"),
-            models.Index(fields=("strategy", "code", "-id"), name="risk_decision_both"),
+            models.Index(fields=("strategy", "code", "id"), name="risk_decision_both"),
         )
 
     def __str__(self) -> str:

@@ -10,13 +10,11 @@ from django.urls import NoReverseMatch, reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from apps.replay.models import JobRecord
 from apps.risk.models import DecisionRecord
 from polytraders.access.permissions import Permission, needs
 from polytraders.console import board, decisions, jobs, stream
 from polytraders.console.frame import show
 from polytraders.console.lists import Listed, as_csv
-from polytraders.console.pictures import then
 from polytraders.console.waterfall import waterfall
 from polytraders.console.what_if import what_if
 from polytraders.contracts.decision import DecisionPacket, Vote
@@ -43,7 +41,7 @@ def stream_page(request: HttpRequest) -> HttpResponseBase:
     """Decisions, newest first, filtered by what stands in the address; as CSV with `format=csv`."""
     names = board.strategy_names(0)
     wanted = stream.asked(request.GET, names)
-    listed = Listed(request, stream.rows(request, wanted))
+    listed = Listed(request, stream.rows(request, wanted, names))
     titles = board.market_titles(0, {row.market for row in listed.rows})
     if request.GET.get("format") == "csv" and not wanted.wrong:
         return as_csv("decisions", COLUMNS, (_cells(row, titles, names) for row in listed.rows))
@@ -121,8 +119,8 @@ def decision(request: HttpRequest, decision_id: str) -> HttpResponseBase:
         "config": config_hash(told.at),
         "title": told.names.titles[packet.market.index] if told.names.titles else "",
         "market_page": page_of("market", packet.market.index) or f"/markets/{packet.market.index}",
-        "book": told_job(done[0], packet),
-        "again": told_job(done[1], packet),
+        "book": jobs.context_of(done[0], packet),
+        "again": jobs.context_of(done[1], packet),
     }
     return show(request, "console/decision.html", "decisions", context)
 
@@ -130,14 +128,6 @@ def decision(request: HttpRequest, decision_id: str) -> HttpResponseBase:
 def _place(vote: Vote, counts: bool) -> int:
     """Blocking votes first, then those that do not count, then the others."""
     return 2 if vote is Vote.APPROVE else 0 if counts else 1
-
-
-def told_job(job: JobRecord | None, packet: DecisionPacket) -> dict[str, Any]:
-    """A job for `_job.html`, with the picture of the book when there is one."""
-    context = jobs.context_of(job)
-    if job is not None and job.kind == "book" and job.result is not None:
-        context["drawn"] = then.drawn(job.result, packet)
-    return context
 
 
 def features(packet: DecisionPacket) -> list[tuple[str, float, float | None]]:

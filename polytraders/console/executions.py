@@ -1,6 +1,7 @@
 """Did trades cost what we thought they would? Predictions against fills, from sums kept by a task."""
 
 import math
+from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from django.db import connection
@@ -167,7 +168,8 @@ def _filling(rows: list[ExecutionRecord]) -> Any:
     return diagram([Row(line.bin, line.count, line.forecast, line.hits) for line in _sums(rows)], [], scoring.FILL_BINS)
 
 
-class Bucket(NamedTuple):
+@dataclass(frozen=True)
+class Bucket:
     """Orders of one bin of P(fill): how many, predicted and realised part, wholly filled with Wilson's interval."""
 
     low: float

@@ -1,6 +1,7 @@
 """A job's own page, which is also the fragment that other pages show of it: progress while it runs, then its result."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from django.contrib import messages
@@ -14,7 +15,10 @@ from django.views.decorators.http import require_POST, require_safe
 from apps.replay import jobs
 from apps.replay.models import JobRecord
 from polytraders.access.permissions import Permission, needs
+from polytraders.console import decisions
 from polytraders.console.frame import show
+from polytraders.console.pictures import then
+from polytraders.contracts.decision import DecisionPacket
 
 HERE = "decisions"
 
@@ -27,12 +31,20 @@ def latest_of(asked: Sequence[tuple[str, Mapping[str, Any]]]) -> list[JobRecord 
     return [found.get(digest) for digest in digests]
 
 
-def context_of(job: JobRecord | None) -> dict[str, Any]:
-    """What `console/_job.html` needs."""
-    return {"job": job, "kind": jobs.KINDS.get(job.kind) if job else None}
+def context_of(job: JobRecord | None, packet: DecisionPacket | None = None) -> dict[str, Any]:
+    """What `console/_job.html` needs; a book comes with its picture, which also needs the decision's packet."""
+    context: dict[str, Any] = {"job": job, "kind": jobs.KINDS.get(job.kind) if job else None}
+    if job is not None and job.kind == "book" and job.result is not None:
+        row = decisions.find(job.result["decision"]) if packet is None else None
+        with suppress(LookupError):
+            packet = decisions.rendered(row)[0] if row is not None else packet
+        context["drawn"] = then.drawn(job.result, packet) if packet is not None else None
+    return context
 
 
-def asked(request: HttpRequest, kind: str, arguments: Mapping[str, Any], back: str, *, fresh: bool = False) -> Any:
+def asked(
+    request: HttpRequest, kind: str, arguments: Mapping[str, Any], back: str, *, fresh: bool = False
+) -> HttpResponseBase:
     """Start a job for who is logged in, and go back to the page that shows it; too many are said so there.
 
     The view that calls this has `@needs(Permission.RUN)` and takes POST only.

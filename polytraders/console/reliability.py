@@ -1,6 +1,7 @@
 """Is p_hat any good? Forecasts of markets that have resolved, against what came and against the market's own price."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final, NamedTuple
 
@@ -34,7 +35,8 @@ SELECT DISTINCT ON (what) what, body, in_seq FROM log_record
 WHERE shard = %s AND index = %s AND what = ANY(%s) ORDER BY what, in_seq DESC"""
 
 
-class Score(NamedTuple):
+@dataclass(frozen=True)
+class Score:
     """A strategy's, or the market's, mean errors over its forecasts; None where there are none."""
 
     count: int

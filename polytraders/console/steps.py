@@ -35,7 +35,7 @@ FROM log_block WHERE shard = %s AND first_seq <= %s ORDER BY first_seq DESC LIMI
 OUTPUTS: Final = f"""
 SELECT body FROM (
     (SELECT in_seq, ordinal, body FROM log_output WHERE shard = %(shard)s AND in_seq = %(in_seq)s
-        AND market = %(market)s AND strategy = %(strategy)s)
+        AND market = %(market)s AND strategy = %(strategy)s AND (order_seq IS NULL OR order_seq = %(in_seq)s))
     UNION (SELECT in_seq, ordinal, body FROM log_output WHERE shard = %(shard)s AND order_seq = %(in_seq)s
         AND market = %(market)s AND strategy = %(strategy)s)
     UNION (SELECT in_seq, ordinal, body FROM log_output WHERE shard = %(shard)s AND in_seq = %(resolved)s
@@ -161,7 +161,8 @@ def _input(row: np.void, in_seq: int, market: int) -> Step:
     late = int(row["recv_ts"]) - int(row["source_ts"]) if row["source_ts"] > 0 else None
     words = "the one that was decided on" if here == in_seq else "neighbour"
     words += f", market {int(row['market'])}" if row["market"] >= 0 and int(row["market"]) != market else ""
-    words += f", {late / 1e6:.1f} ms after the venue's own time" if late is not None else ""
+    if late is not None:
+        words += f", received {abs(late) / 1e6:,.1f} ms {'after' if late >= 0 else 'before'} the venue's own time"
     name = kind.name.lower().replace("_", " ") if kind is not None else f"kind {int(row['kind'])}"
     digest = hashlib.sha256(row.tobytes()).hexdigest()
     return Step(f"input: {name}", f"{here}", int(row["recv_ts"]), None, words, "", _json(named), digest, "",

@@ -35,7 +35,8 @@ def start(request: HttpRequest) -> HttpResponseBase:
     names = board.strategy_names(0)
     orders = list(OrderRecord.objects.filter(shard=0).order_by("-id")[:EXAMPLES])
     rows = list(DecisionRecord.objects.filter(shard=0).order_by("-id")[:EXAMPLES])
-    titles = board.market_titles(0, {row.market for row in [*orders, *rows]})
+    markets = {order.market for order in orders} | {row.market for row in rows}
+    titles = board.market_titles(0, markets)
     context = {
         "board": board.strip(names=names),
         "asked": told if told.isprintable() and len(told) <= len("9" * 32) else "",

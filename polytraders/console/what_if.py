@@ -76,7 +76,8 @@ class WhatIf:
         code: Reason code of the verdict.
         blocking: Checks that reject, the first one names the verdict.
         cleared: Checks that rejected as recorded and no longer do.
-        p_needed: Forecast of YES from which on the edge is enough, 1e-9; None where there is none.
+        p_needed: Forecast of YES at which the edge is just enough, 1e-9; None where there is none.
+        is_upward: More than that is enough too; else less is.
         is_other_side: The forecast now favours the other side, of which the packet has no price.
     """
 
@@ -90,6 +91,7 @@ class WhatIf:
     blocking: tuple[Blocking, ...]
     cleared: tuple[RiskVote, ...]
     p_needed: int | None
+    is_upward: bool
     is_other_side: bool
 
 
@@ -147,6 +149,7 @@ def what_if(packet: DecisionPacket, given: Mapping[str, str]) -> WhatIf:
         tuple(_blocking(vote, vote.check in before, edge) for vote in against),
         tuple(vote for vote in votes if vote.check in before and vote.check not in rejecting),
         edge.needed(least),
+        edge.direction > 0,
         edge.is_other_side,
     )
 
@@ -226,6 +229,8 @@ def _blocking(vote: RiskVote, was: bool, edge: _Edge) -> Blocking:
         needed = f"p_hat of at {'least' if edge.direction > 0 else 'most'} {f.per_share(p)}"
     elif _is_set(vote):
         needed = f"a limit of {side} {told} {unit.name}".strip()
+    elif vote.unit == "flag":
+        needed = "that it is no longer so" if CHECKS[vote.bit].side == MOST else "that it is so"
     else:
         back = "at most" if CHECKS[vote.bit].side == MOST else "at least"
         needed = f"a value of {back} {f.fitted(vote.limit, unit, 14)} {unit.name}".strip()
@@ -270,4 +275,5 @@ def _sliders(packet: DecisionPacket, edge: _Edge, cap: int, least: int) -> tuple
 
 
 def _slider(name: str, label: str, value: int, was: int, least: int, most: int, step: str) -> Slider:
-    return Slider(name, label, *(text(number, f.NANO) for number in (value, was, least, most)), step)
+    told, before, low, high = (text(number, f.NANO) for number in (value, was, least, most))
+    return Slider(name, label, told, before, low, high, step)

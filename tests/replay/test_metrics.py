@@ -7,7 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.replay.core.metrics import Bin, Drawdown, brier, calibration, hash_parity, max_drawdown, sharpe, slippage_rmse
+from apps.replay.core.metrics import (
+    Bin,
+    Drawdown,
+    brier,
+    calibration,
+    hash_parity,
+    log_loss,
+    max_drawdown,
+    sharpe,
+    slippage_rmse,
+    wilson,
+)
 
 UNIT = st.floats(0, 1)
 RESOLVED = st.lists(st.tuples(UNIT, st.integers(0, 1)), min_size=1, max_size=40)
@@ -101,14 +112,14 @@ def test_no_fall_is_deeper_than_the_drawdown(equity: list[int]) -> None:
 
 def test_wilsons_interval_is_the_published_one_and_never_leaves_zero_to_one() -> None:
     # 81 of 263 (Newcombe 1998, table I, method 3) and 0 of 20.
-    assert metrics.wilson(81, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
-    assert metrics.wilson(0, 20) == pytest.approx((0.0, 0.1611), abs=5e-5)
-    assert metrics.wilson(29, 29)[1] == 1.0
-    assert metrics.wilson(0, 0) == (0.0, 1.0)
+    assert wilson(81, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
+    assert wilson(0, 20) == pytest.approx((0.0, 0.1611), abs=5e-5)
+    assert wilson(29, 29)[1] == 1.0
+    assert wilson(0, 0) == (0.0, 1.0)
 
 
 def test_a_log_loss_is_of_what_happened_and_stays_finite() -> None:
-    assert metrics.log_loss(0.8, 1) == pytest.approx(0.2231, abs=1e-4)
-    assert metrics.log_loss(0.8, 0) == pytest.approx(1.6094, abs=1e-4)
-    assert metrics.log_loss(1.0, 0) == pytest.approx(13.8155, abs=1e-4)
-    assert metrics.log_loss(1.0, 1) == 0.0
+    assert log_loss(0.8, 1) == pytest.approx(0.2231, abs=1e-4)
+    assert log_loss(0.8, 0) == pytest.approx(1.6094, abs=1e-4)
+    assert log_loss(1.0, 0) == pytest.approx(13.8155, abs=1e-4)
+    assert log_loss(1.0, 1) == 0.0

@@ -7,12 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from django.db import connections
 
+from apps.oms.models import FillRecord, OrderRecord
+from apps.replay import scoring
+from apps.replay.models import ExecutedRecord, ExecutionRecord
 from apps.risk.models import DecisionRecord
 from polytraders import packets, revisiting, working
-from polytraders.console import decisions
+from polytraders.console import decisions, steps
 from polytraders.contracts import job as j
 from polytraders.contracts.inputs import SIZE_UNIT
 from tests import servers
@@ -109,3 +113,57 @@ def test_a_log_that_is_damaged_refuses_with_the_logs_own_code(log: str, tmp_path
     assert last["code"] == "GOV_CHAIN_BROKEN"
     assert "segment" in last["words"]
     assert j.REFUSED not in last["code"]
+
+
+def test_a_trace_has_every_step_from_the_input_to_the_ledger(log: str) -> None:
+    order = OrderRecord.objects.filter(filled__gt=0).order_by("id")[0]
+    found = steps.trace(order.order_seq, order.market, order.strategy)
+    assert found is not None and found.missing == "" and found.block is not None
+    names = [step.what for step in found.steps]
+    for what in ("approval", "fill", "ledger: hold", "ledger: money", "ledger: shares"):
+        assert what in names, names
+    assert names.index("approval") < names.index("ledger: hold") < names.index("fill") < names.index("ledger: money")
+    # Another order of the pair may have been filled by the same input: that one is no part of this.
+    fills = FillRecord.objects.filter(order_seq=order.order_seq, market=order.market, strategy=order.strategy)
+    assert names.count("fill") == fills.count()
+    mine = [step for step in found.steps if step.where == str(order.order_seq)]
+    assert len(mine) == 1 and mine[0].is_ours and len(mine[0].digest) == 64
+    assert [step.delay for step in found.steps[:1]] == [None]
+    assert all(step.delay == step.ts - before.ts for before, step in zip(found.steps, found.steps[1:], strict=False))
+    # The packet's page shows the same movements, and they are those of the order and of nothing else.
+    booked = list(decisions.bookings_of(0, order.order_seq, order.market, order.strategy))
+    assert {made.correlation for made in booked} == {order.correlation_id}
+    assert sum(made.amount for made in booked if made.part == "money") == abs(order.spent)
+    assert sum(made.amount for made in booked if made.part == "shares") == order.filled
+    assert {f"ledger: {made.part}" for made in booked} <= set(names)
+
+
+def test_a_trace_of_a_frame_shows_the_bytes_as_they_came(log: str) -> None:
+    for row in DecisionRecord.objects.order_by("-id")[:200]:
+        found = steps.trace(row.in_seq, row.market, row.strategy)
+        assert found is not None
+        if found.frames:
+            market = json.loads(found.frames[0])
+            assert market
+            return
+    raise AssertionError("no decision of this log was made on a frame")
+
+
+def test_the_tasks_judge_each_order_once_and_as_it_was(log: str) -> None:
+    with psycopg.connect(log, autocommit=True) as connection:
+        done = scoring.score_orders(connection, 0)
+        assert scoring.score_orders(connection, 0) == 0
+    over = list(OrderRecord.objects.filter(is_open=False))
+    assert done == len(over) == ExecutedRecord.objects.count() > 5
+    for order in over:
+        made = ExecutedRecord.objects.get(id=order.id)
+        packet = decisions.rendered(DecisionRecord.objects.get(id=order.id))[0]
+        assert packet.execution is not None
+        assert (made.q_exec, made.p_fill) == (packet.execution.q_exec, packet.execution.p_fill)
+        if order.filled:
+            price = abs(order.spent) / order.filled
+            worse = price - made.q_exec / 1e9 if order.action == 0 else made.q_exec / 1e9 - price
+            assert made.slippage is not None and made.slippage / 1e9 == pytest.approx(worse, abs=1e-8)
+    sums = list(ExecutionRecord.objects.all())
+    assert sum(row.count for row in sums if row.what == scoring.FILLING) == done
+    assert sum(row.count for row in sums if row.what == scoring.SLIPPAGE) == sum(order.filled > 0 for order in over)

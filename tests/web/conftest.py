@@ -9,6 +9,7 @@ import pytest
 from django.db import connections
 from django.test import Client
 
+import polytraders.celery  # noqa: F401  the app that views ask, and its broker in memory
 from apps.monitoring import status
 from apps.monitoring.status import Feed, Status
 from polytraders.access.permissions import Role

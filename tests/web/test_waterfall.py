@@ -1,6 +1,9 @@
 """The way to the edge as a picture: the specification's trade first, and every bar true to scale."""
 
+from pathlib import Path
+
 import pytest
+from django.template.loader import render_to_string
 
 from polytraders.console.waterfall import WIDTH, Waterfall, waterfall
 from polytraders.contracts import checks as c
@@ -47,3 +50,12 @@ def test_there_is_no_picture_without_an_estimate() -> None:
     made.detail["values"][bit] = 0
     made.out["kind"], made.out["votes"], made.out["first"] = s.PACKET, 1 << bit, bit
     assert waterfall(told(made)) is None
+
+
+def test_the_picture_of_the_worked_example_is_the_one_that_was_looked_at() -> None:
+    """0.67 - 0.645 - 0.016 = +0.009, BUY 2,000 YES: every number and every place as the page draws it."""
+    golden = Path(__file__).with_name("waterfall.golden.html")
+    made = render_to_string("console/_waterfall.html", {"waterfall": drawn(), "packet": told(example())})
+    assert made == golden.read_text(encoding="utf-8")
+    for number in ("0.670000", "0.645000", "-0.003225", "-0.012775", "+0.009000"):
+        assert number in made

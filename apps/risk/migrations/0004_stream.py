@@ -11,6 +11,6 @@ class Migration(migrations.Migration):
     operations = [
         migrations.AddIndex("decisionrecord", models.Index(fields=["ts", "id"], name="risk_decision_time")),
         migrations.AddIndex(
-            "decisionrecord", models.Index(fields=["strategy", "code", "-id"], name="risk_decision_both")
+            "decisionrecord", models.Index(fields=["strategy", "code", "id"], name="risk_decision_both")
         ),
     ]

@@ -1,10 +1,11 @@
 """A reliability diagram: what was forecast against how often it came, with Wilson's intervals; and who is how sure."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from apps.replay.core.metrics import wilson
-from polytraders.console.pictures.scale import HEIGHT, Scale, Tick, line
+from polytraders.console.pictures.scale import Scale, Tick, line
 
 SIDE: Final = 400
 """The diagram is a square: a forecast and a frequency are the same kind of number."""
@@ -12,10 +13,12 @@ LEFT, TOP = 46, 10
 BOTTOM, RIGHT = SIDE - 34, SIDE - 10
 RADIUS: Final = (3.0, 9.0)
 """Of a dot: the fewest and the most forecasts."""
-WIDE_LEFT, WIDE_RIGHT, WIDE_BOTTOM = 60, 990, HEIGHT - 24
+WIDE_LEFT, WIDE_RIGHT, WIDE_BOTTOM = 46, 590, 216
+"""A histogram has 600 by 240 units: two stand side by side, and its words are to be read."""
 
 
-class Row(NamedTuple):
+@dataclass(frozen=True, order=True)
+class Row:
     """Forecasts of one bin: how many, the sum of them, and how often YES paid."""
 
     bin: int
@@ -24,7 +27,8 @@ class Row(NamedTuple):
     hits: int
 
 
-class Dot(NamedTuple):
+@dataclass(frozen=True)
+class Dot:
     """One bin as drawn and as a line of the table."""
 
     bin: int
@@ -93,7 +97,8 @@ def _dot(row: Row, bins: int, most: int, x: Scale, y: Scale) -> Dot:
     )
 
 
-class Column(NamedTuple):
+@dataclass(frozen=True)
+class Column:
     """A column of a histogram; `kind` is a class."""
 
     x: float

@@ -110,9 +110,9 @@ def size_bytes(value: int) -> str:
 
 
 @register.filter
-def plainly(text: str) -> str:
+def plainly(text: object) -> str:
     """Somebody else's text on one line of bearable length: nothing in it may turn the page round or break it."""
-    line = "".join(sign if sign.isprintable() else " " for sign in text)
+    line = "".join(sign if sign.isprintable() else " " for sign in str(text))
     return line if len(line) <= SHORT else line[: SHORT - 1] + "…"
 
 
@@ -206,6 +206,8 @@ def short(value: float) -> str:
 @register.filter
 def delayed(ns: int) -> str:
     """A delay between two steps, which may be nothing."""
+    if ns == 0:
+        return "0"
     return f"+{ns / SECOND_NS * 1_000:,.3f} ms" if abs(ns) < SECOND_NS else f"+{age(ns)}"
 
 
