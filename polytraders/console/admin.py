@@ -84,14 +84,14 @@ class Decisions(WithCode):
         return str(told.shares(row.approved_size))
 
     @shown("votes against")
-    def against(self, row: DecisionRecord) -> SafeString:
+    def against(self, row: DecisionRecord) -> str:
         """The checks that rejected, strongest first; what each compared stands in the packet."""
         bits = [
             (check.name.replace("_", " "), told.reason(check.code))
             for bit, check in enumerate(CHECKS)
             if row.votes >> bit & 1
         ]
-        return format_html_join("", "<div>{}: {}</div>", bits) if bits else format_html("none")
+        return format_html_join("", "<div>{}: {}</div>", bits) if bits else "none"
 
     @shown("in full")
     def packet(self, row: DecisionRecord) -> SafeString:
