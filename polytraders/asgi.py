@@ -16,16 +16,19 @@ http = get_asgi_application()
 from django.conf import settings  # noqa: E402
 
 import polytraders.celery  # noqa: E402, F401
+from polytraders.access import bounds  # noqa: E402
 from polytraders.console.watchman import Watchman  # noqa: E402
 from polytraders.urls import stream_urlpatterns, websocket_urlpatterns  # noqa: E402
 
 if settings.PROCESS == "web":
     Watchman().start()
 
+bounds.bound_server()
+
 browsers = AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns)))
 # Programs send no origin: the stream asks for one itself where a session and not a key is shown.
 programs = AuthMiddlewareStack(URLRouter(stream_urlpatterns))
 application = ProtocolTypeRouter({
-    "http": http,
+    "http": bounds.Bounded(http),
     "websocket": URLRouter([re_path(r"^ws/v1/stream$", programs), re_path(r"", browsers)]),
 })  # fmt: skip

@@ -35,7 +35,9 @@ def secret(device: TOTPDevice) -> str:
 
 def picture(device: TOTPDevice) -> SafeString:
     """The secret as a QR code, inline SVG."""
-    made = segno.make(device.config_url, error="m").svg_inline(scale=5, border=4, dark="#000", light="#fff")
+    drawn = segno.make(device.config_url, error="m")
+    # Without a size of its own it is scaled by the page; with one it would be cut.
+    made = drawn.svg_inline(omitsize=True, border=4, dark="#000", light="#fff", title="The secret, for the app to see")
     return mark_safe(made)  # noqa: S308 - made of squares by segno
 
 

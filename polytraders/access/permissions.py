@@ -15,9 +15,12 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 
+from polytraders.access.problems import problem
+
 P = ParamSpec("P")
 View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 
+CODE: Final = "GOV_PERMISSION_MISSING"
 STEP_UP_S: Final = 300.0
 MARK: Final = "access_stepped_up_at"
 """In the session: when a code of the second factor was last given, seconds since 1970."""
@@ -112,7 +115,10 @@ def needs(permission: Permission) -> Callable[[View[P]], View[P]]:
 
 def forbidden(request: HttpRequest, permission: Permission) -> HttpResponseBase:
     """The page that says what is missing and who has it."""
+    if not request.accepts("text/html"):
+        return problem(HTTPStatus.FORBIDDEN, CODE, f"it needs the permission {permission}; nothing was done")
     context = {
+        "code": CODE,
         "permission": permission,
         "roles": [role for role in Role if role in MATRIX[permission]],
         "mine": sorted(roles_of(request.user)),
