@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import functions
 
 from polytraders.contracts.decision import Verdict
+from polytraders.contracts.scope import Scope
 
 
 class DecisionRecord(models.Model):
@@ -121,6 +122,11 @@ class ControlRecord(models.Model):
 
     def __str__(self) -> str:
         return f"{self.act} {self.name or 'everything'}"
+
+    @property
+    def kind(self) -> str:
+        """Word of the scope."""
+        return Scope(self.scope).name.lower()
 
 
 class Proposal(models.Model):

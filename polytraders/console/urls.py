@@ -17,6 +17,7 @@ urlpatterns = [
     re_path(rf"^decisions/{DECISION}$", views.decision, name="decision"),
     re_path(rf"^decisions/{DECISION}\.json$", views.packet_json, name="packet-json"),
     path("control/", control.page, name="control"),
+    path("control/history", control.history, name="control-history"),
     path("control/kill", control.kill, name="control-kill"),
     path("control/reason", control.reason, name="control-reason"),
     path("control/release", control.release, name="control-release"),
