@@ -190,7 +190,7 @@ def release(request: HttpRequest) -> HttpResponseBase:
     words = request.POST.get("reason", "").strip()
     if not words:
         raise Refused(HTTPStatus.BAD_REQUEST, "GOV_RELEASE_PRECONDITION", "a release needs its reason")
-    tree = Tree(name if scope is Scope.MARKET else "")
+    tree = Tree(name)
     now = tree.strip()
     line = tree.find(scope, name)
     if line is None:

@@ -22,6 +22,7 @@ from polytraders.contracts.scope import Scope
 VENUES: Final = ("polymarket",)
 """Names of the loop's venue indices (shard/directory.py); a test compares the two."""
 MARKETS_SHOWN: Final = 50
+CLUSTERS_SHOWN: Final = 8
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,7 @@ class Tree:
         lines: Top down; of markets only those that are killed or asked for.
         epoch: Of the fence; 0 = there is none, so everything counts as killed.
         strategies: Rows of all strategies.
+        clusters_left: How many clusters are not among the lines.
         has_fence: Whether the file is there and can be read.
     """
 
@@ -86,7 +88,7 @@ class Tree:
         """Read it: three queries, five when it is deep.
 
         Args:
-            find: A market's slug or id to show beside those that are killed.
+            find: A cluster's name, or a market's slug or id, to show beside those that are killed.
             shard: Whose.
             deep: Whether clusters and markets are wanted, too.
         """
@@ -108,10 +110,11 @@ class Tree:
                 .order_by("cluster_name")
             )
         )
+        self.clusters_left = 0
         self.lines = [self._line(Scope.GLOBAL, 0, "", "Everything", 0, "")]
         for index, venue in enumerate(VENUES):
             self.lines.append(self._line(Scope.VENUE, index, venue, venue, 1, "venue"))
-            for cluster, name, count in clusters:
+            for cluster, name, count in self._clusters(clusters, find):
                 told = f"{count:,} market{'' if count == 1 else 's'}"
                 self.lines.append(self._line(Scope.CLUSTER, cluster, name, name, 2, told))
             if deep:
@@ -120,6 +123,15 @@ class Tree:
             stage = "" if row.stage is None else f"at {Stage(row.stage).name.lower()}"
             self.lines.append(self._line(Scope.STRATEGY, row.strategy, row.name, row.name, 1, stage))
         self.lines += self._unknown()
+
+    def _clusters(self, found: list[tuple[int, str, int]], find: str) -> list[tuple[int, str, int]]:
+        """Those that are killed or asked for, and the largest."""
+        stopped = {each.name for each in self._fenced | self._table if each.scope is Scope.CLUSTER} | {find}
+        logged = {index for (scope, index), row in self._log.items() if scope == Scope.CLUSTER and row.is_killed}
+        largest = {one[1] for one in sorted(found, key=lambda one: (-one[2], one[1]))[:CLUSTERS_SHOWN]}
+        shown = [one for one in found if one[1] in stopped | largest or one[0] in logged]
+        self.clusters_left = len(found) - len(shown)
+        return shown
 
     def _line(self, scope: Scope, index: int | None, name: str, title: str, depth: int, told: str) -> Line:
         row = self._log.get((int(scope), index)) if index is not None else None
