@@ -195,6 +195,8 @@ def release(request: HttpRequest) -> HttpResponseBase:
     line = tree.find(scope, name)
     if line is None:
         raise Refused(HTTPStatus.BAD_REQUEST, "GOV_COMMAND_INVALID", "there is no such scope")
+    if not line.is_killed:
+        raise Refused(HTTPStatus.CONFLICT, "GOV_RELEASE_PRECONDITION", "it trades: there is nothing to release")
     epoch = request.POST.get("epoch", "")
     if epoch != str(tree.epoch):
         raise Refused(

@@ -109,6 +109,11 @@ class Version:
     in_seq: int
     changes: list[tuple[str, int | None, int]]
 
+    @property
+    def is_first(self) -> bool:
+        """Whether there is none before it that the log still has."""
+        return all(before is None for _, before, _ in self.changes)
+
 
 def history(index: int) -> tuple[dict[str, int], list[Version]]:
     """Settings in force, and versions that differ from the one before, newest first."""
