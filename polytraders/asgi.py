@@ -12,9 +12,12 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "polytraders.settings")
 http = get_asgi_application()
 
 # Consumers may import models, so they are looked for only when Django is up.
+from polytraders.access import bounds  # noqa: E402
 from polytraders.urls import websocket_urlpatterns  # noqa: E402
 
+bounds.bound_server()
+
 application = ProtocolTypeRouter({
-    "http": http,
+    "http": bounds.Bounded(http),
     "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))),
 })  # fmt: skip
