@@ -167,7 +167,7 @@ class ProposalStep(models.Model):
     state = models.TextField()
     actor = models.TextField()
     words = models.TextField()
-    after_seq = models.BigIntegerField()
+    after_seq = models.BigIntegerField(default=0)
     at = models.DateTimeField(db_default=functions.Now())
 
     class Meta:
