@@ -16,7 +16,7 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from apps.risk.models import ControlRecord, Drill
+from apps.risk.models import ControlRecord, Drill, Proposal
 from polytraders.access import audit
 from polytraders.access.permissions import Permission, needs
 from polytraders.access.stepup import needs_step_up
@@ -293,7 +293,7 @@ def answers(kind: str) -> Callable[..., HttpResponseBase]:
         return back(request, home, "#proposals")
 
     @needs_step_up
-    def _yes(request: HttpRequest, proposal: foureyes.Proposal) -> HttpResponseBase:
+    def _yes(request: HttpRequest, proposal: Proposal) -> HttpResponseBase:
         found = foureyes.confirm(request, proposal)
         say(request, found, f"{proposal.target}: {proposal.before} to {proposal.after}.")
         return back(request, home, "#proposals")

@@ -17,7 +17,7 @@ from apps.risk.models import ControlRecord, Proposal, ProposalStep
 from polytraders import fence
 from polytraders.access.models import AuditRow
 from polytraders.access.permissions import MARK, Permission, Role, may
-from polytraders.console import asked, foureyes, kills, scopes, tasks
+from polytraders.console import asked, kills, scopes, tasks
 from polytraders.contracts.control import Killed
 from polytraders.contracts.inputs import Scope
 from polytraders.killing import spool, stopping, tokens
@@ -384,18 +384,3 @@ def test_the_venues_are_the_loops() -> None:
     from polytraders.shard import directory
 
     assert scopes.VENUES == directory.VENUES
-
-
-def test_proposals_end_after_a_day(log: Written, ada: Client, says: Says, monkeypatch: pytest.MonkeyPatch) -> None:
-    import datetime as dt
-
-    says()
-    monkeypatch.setattr(foureyes, "LIFE", dt.timedelta(seconds=-1))
-    stepped(ada).post("/risk/limits", {"name": "spread_max", "value": "499", "reason": "narrower"})
-    proposal = Proposal.objects.order_by("-id").first()
-    assert proposal is not None
-    other = stepped(entered("abel", Role.ADMIN))
-    page = other.post(f"/risk/limits/{proposal.id}", {"answer": "yes"}, follow=True).content.decode()
-    assert "GOV_PROPOSAL_EXPIRED" in page
-    assert [step.state for step in proposal.steps.all()] == ["expired"]
-    assert commands() == []

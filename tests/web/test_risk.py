@@ -1,5 +1,6 @@
 """Risk and strategies: sums, pictures, proposals by two people, and the loop's answer."""
 
+import datetime as dt
 import json
 from typing import Any
 
@@ -202,3 +203,16 @@ def test_the_strategy_page_says_what_its_fills_gave(log: Written, ada: Client, s
     page = ada.get(f"/strategies/{StrategyRecord.objects.get(strategy=fill.strategy).name}").content.decode()
     assert "Edge expected" in page and "Pausing kills" in page
     assert ada.get("/strategies/nobody").status_code == 404
+
+
+def test_proposals_end_after_a_day(log: Written, ada: Client, says: Says, monkeypatch: pytest.MonkeyPatch) -> None:
+    says()
+    monkeypatch.setattr(foureyes, "LIFE", dt.timedelta(seconds=-1))
+    stepped(ada).post("/risk/limits", {"name": "spread_max", "value": "499", "reason": "narrower"})
+    proposal = Proposal.objects.order_by("-id").first()
+    assert proposal is not None
+    other = stepped(entered("abel", Role.ADMIN))
+    page = other.post(f"/risk/limits/{proposal.id}", {"answer": "yes"}, follow=True).content.decode()
+    assert "GOV_PROPOSAL_EXPIRED" in page
+    assert [step.state for step in proposal.steps.all()] == ["expired"]
+    assert commands() == []
