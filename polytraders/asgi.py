@@ -11,7 +11,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "polytraders.settings")
 
 http = get_asgi_application()
 
-# Consumers may import models, so they are looked for only when Django is up.
+# Consumers may import models, so they are looked for only when Django is up. The Celery app makes itself known.
+import polytraders.celery  # noqa: E402, F401
 from polytraders.access import bounds  # noqa: E402
 from polytraders.urls import websocket_urlpatterns  # noqa: E402
 

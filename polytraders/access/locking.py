@@ -70,7 +70,7 @@ def told(request: HttpRequest, username: str | None = None, **_more: Any) -> Non
         )
 
 
-def unusable(request: HttpRequest, _error: Exception | None = None) -> HttpResponse:
+def unusable(_request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """A request that Django could not read: too many fields, too long, or a host that is not ours."""
     return problem(HTTPStatus.BAD_REQUEST, "GOV_REQUEST_INVALID", "the request cannot be read; nothing was done")
 

@@ -178,7 +178,9 @@ def make_key(request: HttpRequest) -> HttpResponseBase:
         return redirect("access")
     try:
         with transaction.atomic():
-            row, text = keys.make(name, owner, request.POST.getlist("scope"), int(days) if days.isdecimal() else 0)
+            row, text = keys.make(
+                name, owner, request.POST.getlist("scope"), int(days) if days.isascii() and days.isdigit() else 0
+            )
             audit.write(
                 owner.get_username(), "key.make", f"key:{row.prefix}", reason=_reason(request),
                 after={"name": name, "scopes": row.scopes, "expires_at": row.expires_at.isoformat()}, request=request,
