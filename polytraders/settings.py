@@ -184,7 +184,7 @@ PORT = env_number("PORT", 0, 0, 65_535, ENVIRON)
 KILL_KEY = env_secret("POLYTRADERS_KILL_KEY", 32, ENVIRON)
 """Signs what lets a page kill; the kill endpoint has the same, and no other secret."""
 KILL_PORT = env_number("POLYTRADERS_KILL_PORT", 0, 0, 65_535, ENVIRON)
-KILL_URL = ENVIRON.get("POLYTRADERS_KILL_URL") or (f"http://127.0.0.1:{KILL_PORT}/kill" if KILL_PORT else "")
+KILL_URL = ENVIRON.get("POLYTRADERS_KILL_ADDRESS") or (f"http://127.0.0.1:{KILL_PORT}/kill" if KILL_PORT else "")
 """Where a browser reaches the kill endpoint; "" = only through the web process."""
 SIMULATOR_URL = ENVIRON.get("POLYTRADERS_SIMULATOR_URL")
 FAMILIES = env_list(

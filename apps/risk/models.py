@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import functions
 
 from polytraders.contracts.decision import Verdict
+from polytraders.contracts.scope import Scope
 
 
 class DecisionRecord(models.Model):
@@ -124,6 +125,11 @@ class ControlRecord(models.Model):
     def __str__(self) -> str:
         return f"{self.act} {self.name or 'everything'}"
 
+    @property
+    def kind(self) -> str:
+        """Word of the scope."""
+        return Scope(self.scope).name.lower()
+
 
 class Proposal(models.Model):
     """Something that a second person must confirm: a limit, a release of everything, a step of the ladder.
@@ -163,7 +169,7 @@ class ProposalStep(models.Model):
     state = models.TextField()
     actor = models.TextField()
     words = models.TextField()
-    after_seq = models.BigIntegerField()
+    after_seq = models.BigIntegerField(default=0)
     at = models.DateTimeField(db_default=functions.Now())
 
     class Meta:

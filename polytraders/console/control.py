@@ -8,6 +8,7 @@ from typing import Any, Concatenate, Final, ParamSpec, cast
 
 from django.contrib import messages
 from django.db import transaction
+from django.db.models.expressions import RawSQL
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
@@ -15,12 +16,12 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from apps.risk.models import ControlRecord, Drill
+from apps.risk.models import ControlRecord, Drill, Proposal
 from polytraders.access import audit
 from polytraders.access.permissions import Permission, needs
 from polytraders.access.stepup import needs_step_up
 from polytraders.commands import Answered
-from polytraders.console import asked, board, checklist, drills, foureyes, kills, rollouts
+from polytraders.console import asked, checklist, drills, foureyes, kills, rollouts
 from polytraders.console.frame import show
 from polytraders.console.lists import Listed
 from polytraders.console.problems import Refused, problem
@@ -32,9 +33,13 @@ P = ParamSpec("P")
 View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 HISTORY: Final = 30
 DRILLS: Final = 10
-TOLD: Final = """
-SELECT c.key, w.reason, w.actor, a.fence_us, a.through FROM unnest(%s::text[]) AS c(key)
-LEFT JOIN risk_why w USING (key) LEFT JOIN risk_audited a USING (key)"""
+SAID: Final = {
+    "why": "(SELECT reason FROM risk_why w WHERE w.key = risk_control.key)",
+    "why_by": "(SELECT actor FROM risk_why w WHERE w.key = risk_control.key)",
+    "fence_us": "(SELECT fence_us FROM risk_audited a WHERE a.key = risk_control.key)",
+    "through": "(SELECT through FROM risk_audited a WHERE a.key = risk_control.key)",
+}
+"""What stands elsewhere about a kill."""
 
 
 def told(home: str) -> Callable[[View[P]], View[P]]:
@@ -88,33 +93,46 @@ def say(request: HttpRequest, found: Answered | None, done: str) -> None:
 @never_cache
 @needs(Permission.VIEW)
 def page(request: HttpRequest) -> HttpResponseBase:
-    """Scopes, ladder, proposals, history, drills."""
-    tree, now = Tree(request.GET.get("find", "").strip()[:100]), board.strip()
-    listed = Listed(request, ControlRecord.objects.filter(shard=0), most=HISTORY)
-    more = {row[0]: row[1:] for row in asked.raw().execute(TOLD, ([row.key for row in listed.rows],)).fetchall()}
+    """Scopes, ladder, proposals; with `?release=` the check list of one scope instead."""
+    tree = Tree(request.GET.get("find", "").strip()[:100])
+    now = tree.strip()
     context: dict[str, Any] = {
         "board": now,
         "tree": tree,
         "stages": list(Stage),
-        "rungs": rollouts.ladder(now.loop.loop_ts if now.loop else 0),
-        "proposals": foureyes.listed("release", "rollout"),
-        "listed": listed,
-        "history": [(row, Scope(row.scope).name.lower(), more.get(row.key)) for row in listed.rows],
-        "drills": list(Drill.objects.filter(shard=0).order_by("-id")[:DRILLS]),
         "me": request.user.get_username(),
         "can_answer": foureyes.answerable(request.user),
     }
-    chosen = request.GET.get("release", "")
-    if chosen:
-        scope, _, name = chosen.partition(":")
-        kind = Scope.__members__.get(scope.upper())
-        line = tree.find(kind, name) if kind is not None else None
-        if line is not None:
-            context |= {"line": line, "checks": checklist.release(line, tree, now)}
-    killed = request.GET.get("killed", "")
-    if killed:
-        context["killed"] = next((entry for entry in context["history"] if entry[0].key == killed), None)
+    kind, _, name = request.GET.get("release", "").partition(":")
+    scope = Scope.__members__.get(kind.upper())
+    line = tree.find(scope, name) if scope is not None else None
+    if line is not None:
+        context |= {"line": line, "checks": checklist.release(line, tree, now)}
+    else:
+        context["rungs"] = rollouts.ladder(tree.strategies, now.loop.loop_ts if now.loop else 0)
+        context["proposals"] = foureyes.listed("release", "rollout")
+    if request.GET.get("killed"):
+        context["killed"] = _controls().filter(key=request.GET["killed"]).first()
     return show(request, "console/control.html", "control", context)
+
+
+def _controls() -> Any:
+    return ControlRecord.objects.filter(shard=0).annotate(**{name: RawSQL(sql, ()) for name, sql in SAID.items()})  # noqa: S611  constants
+
+
+@require_safe
+@never_cache
+@needs(Permission.VIEW)
+def history(request: HttpRequest) -> HttpResponseBase:
+    """Kills and releases as they were asked for, and drills."""
+    tree = Tree(deep=False)
+    context = {
+        "board": tree.strip(),
+        "tree": tree,
+        "listed": Listed(request, _controls(), most=HISTORY),
+        "drills": list(Drill.objects.filter(shard=0).order_by("-id")[:DRILLS]),
+    }
+    return show(request, "console/control_history.html", "control", context)
 
 
 @require_POST
@@ -172,10 +190,13 @@ def release(request: HttpRequest) -> HttpResponseBase:
     words = request.POST.get("reason", "").strip()
     if not words:
         raise Refused(HTTPStatus.BAD_REQUEST, "GOV_RELEASE_PRECONDITION", "a release needs its reason")
-    tree, now = Tree(), board.strip()
+    tree = Tree(name)
+    now = tree.strip()
     line = tree.find(scope, name)
     if line is None:
         raise Refused(HTTPStatus.BAD_REQUEST, "GOV_COMMAND_INVALID", "there is no such scope")
+    if not line.is_killed:
+        raise Refused(HTTPStatus.CONFLICT, "GOV_RELEASE_PRECONDITION", "it trades: there is nothing to release")
     epoch = request.POST.get("epoch", "")
     if epoch != str(tree.epoch):
         raise Refused(
@@ -200,8 +221,10 @@ def release(request: HttpRequest) -> HttpResponseBase:
 @told("control")
 def stage(request: HttpRequest) -> HttpResponseBase:
     """Move a strategy on the ladder: down at once, up as a proposal that a second person confirms with a code."""
-    now = board.strip()
-    rung = rollouts.rung(request.POST.get("strategy", ""), now.loop.loop_ts if now.loop else 0)
+    tree = Tree(deep=False)
+    now, chosen = tree.strip(), request.POST.get("strategy", "")
+    rungs = rollouts.ladder(tree.strategies, now.loop.loop_ts if now.loop else 0)
+    rung = next((one for one in rungs if one.name == chosen), None)
     wanted = Stage.__members__.get(request.POST.get("stage", "").upper())
     if rung is None or wanted is None or wanted == rung.stage:
         raise Refused(HTTPStatus.BAD_REQUEST, "GOV_COMMAND_INVALID", "there is no such strategy or no such step")
@@ -248,7 +271,7 @@ def drill(request: HttpRequest) -> HttpResponseBase:
         messages.error(request, f"The drill of {name} did not end well: {made.code}. It may still be killed.")
     else:
         messages.success(request, f"The drill of {name} is kept below.")
-    return back(request, "control", "#drills")
+    return back(request, "control-history", "#drills")
 
 
 def answers(kind: str) -> Callable[..., HttpResponseBase]:
@@ -270,7 +293,7 @@ def answers(kind: str) -> Callable[..., HttpResponseBase]:
         return back(request, home, "#proposals")
 
     @needs_step_up
-    def _yes(request: HttpRequest, proposal: foureyes.Proposal) -> HttpResponseBase:
+    def _yes(request: HttpRequest, proposal: Proposal) -> HttpResponseBase:
         found = foureyes.confirm(request, proposal)
         say(request, found, f"{proposal.target}: {proposal.before} to {proposal.after}.")
         return back(request, home, "#proposals")

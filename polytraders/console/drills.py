@@ -36,7 +36,7 @@ def run(scope: Scope, name: str, request: HttpRequest) -> Drill:
     Raises:
         Refused: Not a part, not in paper, not there, or killed already.
     """
-    line = Tree(name if scope is Scope.MARKET else "").find(scope, name)
+    line = Tree(name).find(scope, name)
     loop = LoopRecord.objects.filter(shard=0).first()
     if scope not in PARTS or line is None:
         raise Refused(HTTPStatus.BAD_REQUEST, "GOV_COMMAND_INVALID", "a drill is of a strategy, a cluster or a market")

@@ -37,7 +37,7 @@ def note(kill: Kill, request: HttpRequest | None = None) -> bool:
         stopping.record(asked.raw(), kill)
         with connection.cursor() as cursor:
             cursor.execute(AUDITED, (kill.key, kill.fence_us, kill.through, kill.at_ns))
-            is_new = cursor.rowcount == 1
+            is_new = bool(cursor.rowcount == 1)
         if is_new:
             after = {
                 "killed": True, "through": kill.through, "fence_us": kill.fence_us, "asked_ns": kill.at_ns,
@@ -80,7 +80,7 @@ def explain(key: str, actor: str, reason: str, request: HttpRequest) -> bool:
         if found is None:
             raise Refused(HTTPStatus.NOT_FOUND, "GOV_NOT_FOUND", "there is no such kill, or its record still waits")
         cursor.execute(WHY, (key, actor, reason[:REASON_MAX]))
-        is_new = cursor.rowcount == 1
+        is_new = bool(cursor.rowcount == 1)
         if is_new:
             audit.write(actor, "control.reason", target(Scope(found[0]), found[1]), reason=reason, request=request)
     return is_new

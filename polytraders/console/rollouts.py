@@ -1,7 +1,8 @@
 """The ladder: where each strategy stands, since when, what it has shown there, and what the next stage lacks."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -14,12 +15,16 @@ from apps.replay.models import ReplayRecord
 from polytraders.console import asked
 from polytraders.contracts.inputs import INPUT, Stage
 from polytraders.contracts.state import STRATEGY
-from polytraders.contracts.stretch import row_id
 
 HOUR_NS: Final = 3_600_000_000_000
 VERSIONS: Final = """
-SELECT in_seq, body FROM log_record WHERE shard = %s AND what = %s AND index = %s ORDER BY in_seq DESC LIMIT 200"""
-ROW: Final = "SELECT row, actor FROM log_control WHERE shard = %s AND in_seq = ANY(%s)"
+SELECT v.index, v.in_seq, v.body, c.row
+FROM unnest(%s::int[]) AS wanted(index)
+CROSS JOIN LATERAL (
+    SELECT index, in_seq, body FROM log_record WHERE shard = %s AND what = %s AND index = wanted.index
+    ORDER BY in_seq DESC LIMIT 100
+) AS v LEFT JOIN log_control c ON c.shard = %s AND c.in_seq = v.in_seq ORDER BY v.index, v.in_seq DESC"""
+FILLS: Final = 2_000
 PPM: Final = 1_000_000
 
 
@@ -62,40 +67,56 @@ class Rung:
     missing: tuple[str, ...]
 
 
-def ladder(now_ts: int, incidents: dict[int, int] | None = None, shard: int = 0) -> list[Rung]:
-    """All strategies; two queries each, and two more.
+class Version(NamedTuple):
+    """What was in force of a strategy from an input on, and when that was told (loop time; None = unknown)."""
+
+    in_seq: int
+    record: np.void
+    ts: int | None
+
+
+def ladder(rows: Sequence[StrategyRecord], now_ts: int, shard: int = 0) -> list[Rung]:
+    """All strategies; three queries.
 
     Args:
+        rows: Of the strategies.
         now_ts: Loop time.
-        incidents: Open incidents by strategy; None = nobody keeps them, which counts as none open.
         shard: Whose.
     """
     replay = ReplayRecord.objects.filter(shard=shard).order_by("-id").first()
     parity = int((replay.parity or 0.0) * PPM) if replay and replay.verdict_code == "GOV_REPLAY_MATCH" else 0
     drift = int((replay.drift or 0.0) * PPM) if replay else PPM
-    return [
-        _rung(row, now_ts, parity, drift, (incidents or {}).get(row.strategy, 0), shard)
-        for row in StrategyRecord.objects.filter(shard=shard).order_by("strategy")[:8]
-    ]
+    told = versions([row.strategy for row in rows], shard)
+    fills = list(FillRecord.objects.filter(shard=shard).order_by("-id").values_list("strategy", "in_seq")[:FILLS])
+    return [_rung(row, now_ts, parity, drift, told.get(row.strategy, []), fills) for row in rows]
 
 
-def rung(name: str, now_ts: int, shard: int = 0) -> Rung | None:
-    """One strategy by its name."""
-    return next((one for one in ladder(now_ts, shard=shard) if one.name == name), None)
-
-
-def _rung(row: StrategyRecord, now_ts: int, parity: int, drift: int, incidents: int, shard: int) -> Rung:
+def _rung(
+    row: StrategyRecord, now_ts: int, parity: int, drift: int, told: list[Version], fills: list[tuple[int, int]]
+) -> Rung:  # fmt: skip
     stage = Stage(row.stage if row.stage is not None else Stage.REPLAY)
-    in_seq, fills = _since(row.strategy, shard)
-    since_ts = _time(in_seq, shard) if in_seq else None
+    came = _came(told)
+    since_ts, in_seq = (came.ts, came.in_seq) if came else (None, None)
     hours = max(0, (now_ts - since_ts) // HOUR_NS) if since_ts else 0
-    shown = Evidence(parity, int(hours), fills, drift, incidents, "")
+    own = sum(strategy == row.strategy and seq >= in_seq for strategy, seq in fills) if in_seq else 0
+    # Incidents are kept by the strategy's name on their own page; none that is open names it here.
+    shown = Evidence(parity, int(hours), own, drift, 0, "")
     following = Stage(stage + 1) if stage < Stage.LIVE else None
     missing = rollout.move(stage, following, shown._replace(person="?")).missing if following else ()
     return Rung(
         row.name, row.strategy, stage, following, tuple(Stage(one) for one in range(int(stage))), since_ts, in_seq,
         shown, _needs(following, shown), missing,
     )  # fmt: skip
+
+
+def _came(told: list[Version]) -> Version | None:
+    """The version with which the strategy came to its stage."""
+    came = None
+    for one in told:
+        if came is not None and int(one.record["stage"]) != int(came.record["stage"]):
+            break
+        came = one
+    return came
 
 
 def _needs(following: Stage | None, shown: Evidence) -> tuple[Need, ...]:
@@ -113,32 +134,11 @@ def _needs(following: Stage | None, shown: Evidence) -> tuple[Need, ...]:
     )  # fmt: skip
 
 
-def versions(strategy: int, shard: int = 0) -> list[tuple[int, np.void]]:
-    """(input, record in force from it on) of a strategy, newest first, at most 200."""
-    rows = asked.raw().execute(VERSIONS, (shard, int(What.STRATEGY), strategy)).fetchall()
-    return [(int(in_seq), np.frombuffer(unpack(bytes(body)), STRATEGY)[0]) for in_seq, body in rows]
-
-
-def _since(strategy: int, shard: int) -> tuple[int | None, int]:
-    """Input at which the strategy came to its stage, and its fills since then as far as the records say."""
-    found = versions(strategy, shard)
-    if not found:
-        return None, 0
-    stage = int(found[0][1]["stage"])
-    came = found[0]
-    for one in found:
-        if int(one[1]["stage"]) != stage:
-            break
-        came = one
-    return came[0], fills_since(strategy, came[0], shard)
-
-
-def fills_since(strategy: int, in_seq: int, shard: int = 0) -> int:
-    """Fills of a strategy behind an input, among the shard's newest 2,000: no stage asks for more than 100."""
-    newest = FillRecord.objects.filter(id__gte=row_id(shard, in_seq, 0)).order_by("-id")[:2_000]
-    return sum(1 for found in newest.values_list("strategy", flat=True) if found == strategy)
-
-
-def _time(in_seq: int, shard: int) -> int | None:
-    row: Any = asked.raw().execute(ROW, (shard, [in_seq])).fetchone()
-    return int(np.frombuffer(bytes(row[0]), INPUT)[0]["recv_ts"]) if row else None
+def versions(strategies: Sequence[int], shard: int = 0) -> dict[int, list[Version]]:
+    """What was in force of each strategy, newest first, at most 100 each; one query."""
+    found: dict[int, list[Version]] = {}
+    asked_for = (list(strategies), shard, int(What.STRATEGY), shard)
+    for index, in_seq, body, row in asked.raw().execute(VERSIONS, asked_for).fetchall():
+        ts = int(np.frombuffer(bytes(row), INPUT)[0]["recv_ts"]) if row is not None else None
+        found.setdefault(index, []).append(Version(in_seq, np.frombuffer(unpack(bytes(body)), STRATEGY)[0], ts))
+    return found

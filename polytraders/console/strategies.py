@@ -16,7 +16,7 @@ from apps.monitoring.models import StrategyRecord
 from apps.risk.models import MinuteRecord
 from polytraders.access.permissions import Permission, needs
 from polytraders.config import MOVABLE
-from polytraders.console import attribution, board, foureyes, rollouts
+from polytraders.console import attribution, foureyes, rollouts
 from polytraders.console.board import APPROVED_CODE, HOUR_NS
 from polytraders.console.control import back, told
 from polytraders.console.frame import show
@@ -57,7 +57,8 @@ class Row:
 @needs(Permission.VIEW)
 def page(request: HttpRequest) -> HttpResponseBase:
     """The list."""
-    now, tree = board.strip(), Tree()
+    tree = Tree(deep=False)
+    now = tree.strip()
     context = {
         "board": now,
         "rows": rows(tree, now.loop.loop_ts if now.loop else 0),
@@ -70,7 +71,7 @@ def page(request: HttpRequest) -> HttpResponseBase:
 
 
 def rows(tree: Tree, now_ts: int, shard: int = 0) -> list[Row]:
-    """All strategies; three queries over a day of minutes and over positions."""
+    """All strategies; two queries over a day of minutes and over positions."""
     counted = MinuteRecord.objects.filter(shard=shard, minute_ts__gt=now_ts - 24 * HOUR_NS)
     counts: dict[int, dict[int, int]] = {}
     for strategy, code, total in counted.values_list("strategy", "code").annotate(total=Sum("count")):
@@ -81,7 +82,7 @@ def rows(tree: Tree, now_ts: int, shard: int = 0) -> list[Row]:
         for strategy, *numbers in held.annotate(a=Sum("cost"), b=Sum("realised"), c=Sum("fees")).order_by("strategy")
     }
     made = []
-    for row in StrategyRecord.objects.filter(shard=shard).order_by("strategy"):
+    for row in tree.strategies:
         own = counts.get(row.strategy, {})
         top = sorted(((-n, code) for code, n in own.items() if code != APPROVED_CODE))[:CODES]
         cost, realised, fees = money.get(row.strategy, (0, 0, 0))
@@ -108,12 +109,17 @@ class Version:
     in_seq: int
     changes: list[tuple[str, int | None, int]]
 
+    @property
+    def is_first(self) -> bool:
+        """Whether there is none before it that the log still has."""
+        return all(before is None for _, before, _ in self.changes)
+
 
 def history(index: int) -> tuple[dict[str, int], list[Version]]:
     """Settings in force, and versions that differ from the one before, newest first."""
-    found = rollouts.versions(index)
+    found = rollouts.versions([index]).get(index, [])
     names = [setting.name.lower() for setting in Setting] + ["stage"]
-    plain = [(in_seq, {name: int(record[name]) for name in names}) for in_seq, record in found]
+    plain = [(one.in_seq, {name: int(one.record[name]) for name in names}) for one in found]
     versions = []
     for place, (in_seq, values) in enumerate(plain):
         before = plain[place + 1][1] if place + 1 < len(plain) else {}
@@ -128,10 +134,11 @@ def history(index: int) -> tuple[dict[str, int], list[Version]]:
 @needs(Permission.VIEW)
 def detail(request: HttpRequest, name: str) -> HttpResponseBase:
     """One strategy."""
-    record = StrategyRecord.objects.filter(shard=0, name=name).first()
+    tree = Tree(deep=False)
+    now = tree.strip()
+    record = next((row for row in tree.strategies if row.name == name), None)
     if record is None:
         raise Http404("no such strategy")
-    now, tree = board.strip(), Tree()
     settings, versions = history(record.strategy)
     found: Any = next((row for row in rows(tree, now.loop.loop_ts if now.loop else 0) if row.name == name), None)
     context = {

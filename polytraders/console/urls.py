@@ -2,7 +2,35 @@
 
 from django.urls import path, re_path
 
-from polytraders.console import account, books, codes, control, deciding, executions, feeds, fills, guide, incidents, jobs, markets, orders, people, plan, positions, reliability, replays, risk, routes, signals, strategies, system, tracing, trades, trail, views
+from polytraders.console import (
+    account,
+    books,
+    codes,
+    control,
+    deciding,
+    executions,
+    feeds,
+    fills,
+    guide,
+    incidents,
+    jobs,
+    markets,
+    orders,
+    people,
+    plan,
+    positions,
+    reliability,
+    replays,
+    risk,
+    routes,
+    signals,
+    strategies,
+    system,
+    tracing,
+    trades,
+    trail,
+    views,
+)
 from polytraders.console.api import api
 
 DECISION = r"(?P<decision_id>[0-9]{1,17}:[0-9]{1,17})"
@@ -43,6 +71,7 @@ urlpatterns = [
     path("replays/<int:replay_id>", replays.replay, name="replay"),
     path("help/", guide.help_page, name="help"),
     path("control/", control.page, name="control"),
+    path("control/history", control.history, name="control-history"),
     path("control/kill", control.kill, name="control-kill"),
     path("control/reason", control.reason, name="control-reason"),
     path("control/release", control.release, name="control-release"),

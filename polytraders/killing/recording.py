@@ -36,6 +36,7 @@ class Recorder(threading.Thread):
         self._wanted = threading.Event()
         self._changed = threading.Condition()
         self._recorded: set[str] = set()
+        self._told: set[str] = set()
 
     def run(self) -> None:
         """For ever; a database that is away is asked again."""
@@ -44,8 +45,7 @@ class Recorder(threading.Thread):
             try:
                 self._look()
             except psycopg.Error as error:
-                if self._conn is not None:
-                    log.warning("GOV_KILL_SPOOLED: the database is away (%s)", type(error).__name__)
+                self._tell(error)
                 self._drop()
             except OSError as error:
                 log.error("the folder of kept kills cannot be read: %s", error)
@@ -67,6 +67,13 @@ class Recorder(threading.Thread):
         # What lies there no more has been audited and will not be asked about again.
         self._recorded &= {kill.key for kill in kept}
         self.seq = stopping.head(self._conn)
+
+    def _tell(self, error: psycopg.Error) -> None:
+        """Once for each kill that waits, not once a second."""
+        for kill in spool.waiting(self._home):
+            if kill.key not in self._recorded | self._told:
+                self._told.add(kill.key)
+                log.warning("GOV_KILL_SPOOLED: %s waits for the database (%s)", kill.key, type(error).__name__)
 
     def _drop(self) -> None:
         conn, self._conn = self._conn, None

@@ -1,7 +1,7 @@
 """The loop process of one shard: takes what has arrived, steps it, has it committed, and never waits for a broker.
 
 One thread steps (the event loop's), one commits. While a block is being committed the next one is stepped; an approval
-closes its block at once, everything else waits for at most `BLOCK_S`, so a quiet log is a small log.
+or a kill closes its block at once, everything else waits for at most `BLOCK_S`, so a quiet log is a small log.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from apps.eventlog.segments import BATCH_MAX, Received
 from apps.replay.runner import Drive
 from polytraders.contracts import state as s
 from polytraders.contracts.control import Killed
-from polytraders.contracts.inputs import TICK_NS, Scope
+from polytraders.contracts.inputs import TICK_NS, Kind, Scope
 from polytraders.crashpoints import reach
 from polytraders.journal import kernel_sums
 from polytraders.shard import snapshots
@@ -120,7 +120,7 @@ class ShardLoop:
         self._pending = Pending()
         self._pool = ThreadPoolExecutor(1, "committer")
         self._commit: asyncio.Future[Committed] | None = None
-        self._stopping = False
+        self._stopping = self._urgent = False
         self._packed: tuple[int, np.ndarray] | None = None
 
     # --- arrivals: called in the event loop's thread ------------------------------------------------------------------
@@ -229,6 +229,8 @@ class ShardLoop:
             stepped = step(self._drive, taken.inputs)
             reach("stepped")
             self.quoter.saw(taken.inputs, stepped.outs, stepped.details)
+            # Whoever has stopped trading wants to know that it stands in the record.
+            self._urgent |= bool(taken.controls) and bool((taken.inputs["kind"] == Kind.KILL).any())
             self._pending.add(taken.inputs, taken.controls, stepped, taken.raws, taken.inbox_ids, time.monotonic_ns())
             decided_s = (time.monotonic_ns() - arrived_ns) / 1e9 if waiting else None
             self.meter.stepped(taken.inputs, waiting, decided_s)
@@ -269,8 +271,10 @@ class ShardLoop:
         pending = self._pending
         if self._commit is not None or not pending.rows:
             return
-        if not (pending.approved or self._stopping or pending.rows >= BLOCK_ROWS or self._age_s() >= BLOCK_S):
+        at_once = pending.approved or self._urgent or self._stopping
+        if not (at_once or pending.rows >= BLOCK_ROWS or self._age_s() >= BLOCK_S):
             return
+        self._urgent = False
         ready = pending.take(time.monotonic_ns())
         money = kernel_sums(self._drive.state, self._directory.names) if ready.moved else None
         self._told(ready)

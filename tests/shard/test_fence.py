@@ -29,7 +29,7 @@ def test_a_scope_released_and_killed_again_between_two_looks_is_killed(app_dsn: 
     path = tmp_path / fence.FILE
     with Rig(app_dsn, tmp_path) as rig:
         fence.kill(path, Scope.GLOBAL)
-        rig.loop._turn()
+        rig.loop._look_for_kills(set())
         fence.release(path, Scope.GLOBAL)
         rig.ask("release", "release", {"scope": "global", "reason": "tested"})
         answered = rig.loop._arrivals.pop()

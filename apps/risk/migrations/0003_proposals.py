@@ -1,6 +1,7 @@
 """Proposals that a second person answers, reasons given afterwards, drills, and which kills the audit has."""
 
 from django.db import migrations, models
+from django.db.models import functions
 
 TABLES = """
 CREATE TABLE risk_proposal (
@@ -100,7 +101,7 @@ class Migration(migrations.Migration):
                 ("after", models.TextField()),
                 ("actor", models.TextField()),
                 ("reason", models.TextField()),
-                ("at", models.DateTimeField()),
+                ("at", models.DateTimeField(db_default=functions.Now())),
                 ("expires_at", models.DateTimeField()),
             ],
             options={"managed": False, "db_table": "risk_proposal", "verbose_name": "proposal"},
@@ -117,8 +118,8 @@ class Migration(migrations.Migration):
                 ("state", models.TextField()),
                 ("actor", models.TextField()),
                 ("words", models.TextField()),
-                ("after_seq", models.BigIntegerField()),
-                ("at", models.DateTimeField()),
+                ("after_seq", models.BigIntegerField(default=0)),
+                ("at", models.DateTimeField(db_default=functions.Now())),
             ],
             options={"managed": False, "db_table": "risk_proposal_step", "verbose_name": "step of a proposal"},
         ),
@@ -138,7 +139,7 @@ class Migration(migrations.Migration):
                 ("released_us", models.BigIntegerField(null=True)),
                 ("in_seq", models.BigIntegerField(null=True)),
                 ("code", models.TextField()),
-                ("at", models.DateTimeField()),
+                ("at", models.DateTimeField(db_default=functions.Now())),
             ],
             options={"managed": False, "db_table": "risk_drill", "verbose_name": "kill drill"},
         ),

@@ -7,10 +7,12 @@ from polytraders.console.pictures.scale import WIDTH
 
 LEFT, TOP, ROW = 170, 34, 30
 COLUMNS_MOST = 10
+INK_MOST = 0.6
+"""More would hide the number."""
 
 
 class Cell(NamedTuple):
-    """One pair: place, ink from 0 to 1, amount in micro-pUSD."""
+    """One pair: place, ink from 0 to INK_MOST, amount in micro-pUSD."""
 
     x: float
     y: float
@@ -51,7 +53,7 @@ def heat(rows: Sequence[str], amounts: Mapping[tuple[str, str], int]) -> Heat:
     most = max((amount for _, line, _ in table for amount in line), default=0) or 1
     width = round((WIDTH - LEFT - 10) / max(1, len(kept)), 1)
     cells = [
-        Cell(LEFT + column * width, TOP + place * ROW, width - 2, round(amount / most, 3), amount)
+        Cell(LEFT + column * width, TOP + place * ROW, width - 2, round(INK_MOST * amount / most, 3), amount)
         for place, (_, line, _) in enumerate(table)
         for column, amount in enumerate(line)
     ]
