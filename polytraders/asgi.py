@@ -13,12 +13,15 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "polytraders.settings")
 http = get_asgi_application()
 
 # Consumers may import models, so they are looked for only when Django is up.
+from polytraders.access import bounds  # noqa: E402
 from polytraders.urls import stream_urlpatterns, websocket_urlpatterns  # noqa: E402
+
+bounds.bound_server()
 
 browsers = AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns)))
 # Programs send no origin: the stream asks for one itself where a session and not a key is shown.
 programs = AuthMiddlewareStack(URLRouter(stream_urlpatterns))
 application = ProtocolTypeRouter({
-    "http": http,
+    "http": bounds.Bounded(http),
     "websocket": URLRouter([re_path(r"^ws/v1/stream$", programs), re_path(r"", browsers)]),
 })  # fmt: skip

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from polytraders import acting, asking, rerunning
+from polytraders import acting, admitting, asking, rerunning
 
 OK, REGRESSION, UNUSABLE, BROKEN = 0, 1, 2, 4
 
@@ -30,6 +30,7 @@ def parser() -> argparse.ArgumentParser:
     ledger_arguments(verbs.add_parser("ledger", help="the books: trial balance, journal, exports"))
     asking.add(verbs)
     acting.add(verbs)
+    admitting.add(verbs)
     return top
 
 
@@ -54,6 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         verbs = {"up": up, "verify": verify, "ledger": ledger, "replay": rerunning.replay, "demo": rerunning.demo}
         verbs |= dict.fromkeys(asking.VERBS, asking.ask) | dict.fromkeys(acting.VERBS, acting.act)
+        verbs |= dict.fromkeys(admitting.VERBS, admitting.admit)
         return verbs[given.verb](given)
     except BrokenPipeError:
         # Whoever read this has gone. The interpreter's last flush must not complain about it either.

@@ -28,6 +28,7 @@ SETUP_LINK: Final = re.compile(r"/setup/[\w-]{8,}")
 TOLD: Final = re.compile(
     r"(?P<name>\b(?:password|secret|api_?key|token|authorization)\b['\"]?\s*[=:]\s*)(?:Bearer\s+)?\S+", re.IGNORECASE
 )
+QUIET: Final = ("django.server", "httpx", "celery.worker.strategy", "axes")
 SHORT: Final = 8
 """A known value shorter than this is not hidden by value: it would blank out words."""
 
@@ -114,7 +115,7 @@ def logging_config(process: str = "", *, stream: TextIO | None = None, level: st
         "handlers": {"stderr": handler | ({} if stream is None else {"stream": stream})},
         "root": {"handlers": ["stderr"], "level": level},
         # What a library says about each request of its own is nobody's news.
-        "loggers": {name: {"level": "WARNING"} for name in ("django.server", "httpx", "celery.worker.strategy")},
+        "loggers": {name: {"level": "WARNING"} for name in QUIET},
     }
 
 

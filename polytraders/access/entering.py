@@ -58,13 +58,16 @@ def enter(request: HttpRequest, user: User, act: str, *, with_code: bool = False
         stepup.forget(request)
         if with_code:
             stepup.mark(request)
-        request.session.save()
-        ip, _ = audit.origin(request)
-        agent = request.headers.get("User-Agent", "").replace("\0", "")[:AGENT_MAX]
-        Visit.objects.update_or_create(
-            session_key=request.session.session_key, defaults={"user": user, "ip": ip, "agent": agent}
-        )
+        follow(request, user)
         audit.write(user.get_username(), act, user.get_username(), after={"second_factor": with_code}, request=request)
+
+
+def follow(request: HttpRequest, user: User) -> None:
+    """Note where this session is: a new one, or one that got a new key with a new password."""
+    request.session.save()
+    ip, _ = audit.origin(request)
+    agent = request.headers.get("User-Agent", "").replace("\0", "")[:AGENT_MAX]
+    Visit.objects.create(user=user, session_key=request.session.session_key or "", ip=ip, agent=agent)
 
 
 def end_visits(user: User, *, but: str = "") -> int:

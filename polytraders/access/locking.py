@@ -70,6 +70,11 @@ def told(request: HttpRequest, username: str | None = None, **_more: Any) -> Non
         )
 
 
+def unusable(request: HttpRequest, _error: Exception | None = None) -> HttpResponse:
+    """A request that Django could not read: too many fields, too long, or a host that is not ours."""
+    return problem(HTTPStatus.BAD_REQUEST, "GOV_REQUEST_INVALID", "the request cannot be read; nothing was done")
+
+
 def forged(request: HttpRequest, reason: str = "") -> HttpResponse:
     """A form without this site's own token: nothing was done."""
     if request.accepts("text/html"):

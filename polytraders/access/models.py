@@ -183,7 +183,23 @@ class AuditRow(models.Model):
         return f"{self.id} {self.act} {self.target}"
 
     @property
-    def changes(self) -> list[tuple[str, Any, Any]]:
-        """Field, before and after; None where it was not told."""
+    def rest(self) -> str:
+        """The act without its family."""
+        return self.act.removeprefix(self.family)
+
+    @property
+    def changes(self) -> list[tuple[str, str | None, str]]:
+        """Field, before and after as one writes them; None where nothing was told of before."""
         before, after = json.loads(self.before), json.loads(self.after)
-        return [(name, before.get(name), after.get(name)) for name in {**before, **after}]
+        return [
+            (name, _written(before[name]) if name in before else None, _written(after.get(name)))
+            for name in {**before, **after}
+        ]
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        return ", ".join(map(_written, value)) or "none"
+    return json.dumps(value, ensure_ascii=False)

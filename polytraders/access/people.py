@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from axes.models import AccessAttempt
 from django.contrib.auth.models import Group, User
 from django.db import transaction
 from django.http import HttpRequest
@@ -82,6 +83,14 @@ def reset_password(user: User, actor: str, reason: str = "", request: HttpReques
         made = SetupLink.reset(user, actor)
         audit.write(actor, "user.reset", user.get_username(), reason=reason, request=request)
     return made
+
+
+def unlock(user: User, actor: str, reason: str = "") -> int:
+    """Forget somebody's wrong passwords, so that a lock ends; returns how many rows there were."""
+    with transaction.atomic():
+        ended, _ = AccessAttempt.objects.filter(username=user.get_username()).delete()
+        audit.write(actor, "session.unlock", user.get_username(), reason=reason, before={"attempts": ended})
+    return int(ended)
 
 
 def revoke(key: ApiKey, actor: str, reason: str = "", request: HttpRequest | None = None) -> None:

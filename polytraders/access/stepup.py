@@ -27,7 +27,9 @@ from polytraders.access.problems import problem
 P = ParamSpec("P")
 View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 
-STEPPED: Final = frozenset({Permission.RELEASE, Permission.LIMIT, Permission.PROMOTE, Permission.KEY})
+STEPPED: Final = frozenset({
+    Permission.RELEASE, Permission.LIMIT, Permission.PROMOTE, Permission.KEY, Permission.USER,
+})  # fmt: skip
 """What needs a code given just now, for people and for programs."""
 FIELD: Final = "otp"
 """Name of the form field in which a code may come with the act itself; templates include `access/_otp.html`."""

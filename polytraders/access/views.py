@@ -19,10 +19,22 @@ from polytraders.access.models import SetupLink
 from polytraders.access.permissions import Permission, Role, needs
 
 
+class Credentials(AuthenticationForm):
+    """Name and password; Django's own form lets names of any length through to whoever counts the wrong ones."""
+
+    def clean_username(self) -> str:
+        """A name that nobody can have is wrong, and is written down nowhere."""
+        name: str = self.cleaned_data["username"]
+        if len(name) > locking.NAME_MAX:
+            raise self.get_invalid_login_error()
+        return name
+
+
 class Entrance(LoginView):
     """The log-in: the password, and the code on the next page where an app is enrolled."""
 
     template_name = "access/login.html"
+    authentication_form = Credentials
     redirect_authenticated_user = True
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:

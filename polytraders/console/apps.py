@@ -4,7 +4,7 @@ from django.apps import AppConfig
 
 
 class ConsoleConfig(AppConfig):
-    """It has no tables."""
+    """Its only tables are views, for the admin."""
 
     name = "polytraders.console"
     label = "console"

@@ -5,6 +5,7 @@ from contextlib import suppress
 from typing import Any, Final
 from urllib.parse import parse_qs
 
+from channels.auth import get_user
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 
@@ -75,7 +76,8 @@ class BoardConsumer(AsyncWebsocketConsumer):
                 seen = 0
 
     async def _is_logged_in(self) -> bool:
-        user: Any = self.scope.get("user")
+        # Read anew: a role may have been taken away, or the person, since the socket was opened.
+        user: Any = await get_user(self.scope) if "session" in self.scope else self.scope.get("user")
         if user is None or not user.is_authenticated:
             return False
         if not await database_sync_to_async(may)(user, Permission.VIEW):

@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from polytraders.console import views
+from polytraders.console import account, people, trail, views
 
 DECISION = r"(?P<decision_id>[0-9]{1,17}:[0-9]{1,17})"
 
@@ -15,4 +15,22 @@ urlpatterns = [
     path("reasons/<str:code>/", views.reason_page, name="reason"),
     re_path(rf"^decisions/{DECISION}$", views.decision, name="decision"),
     re_path(rf"^decisions/{DECISION}\.json$", views.packet_json, name="packet-json"),
+    path("access/", people.access, name="access"),
+    path("access/people/invite", people.invite, name="invite"),
+    path("access/people/<int:pk>/roles", people.set_roles, name="person-roles"),
+    path("access/people/<int:pk>/disable", people.disable, name="person-disable"),
+    path("access/people/<int:pk>/enable", people.enable, name="person-enable"),
+    path("access/people/<int:pk>/password", people.reset_password, name="person-password"),
+    path("access/people/<int:pk>/factor", people.reset_factor, name="person-factor"),
+    path("access/keys/make", people.make_key, name="key-make"),
+    path("access/keys/<int:pk>/revoke", people.revoke_key, name="key-revoke"),
+    path("access/audit", trail.audit, name="audit"),
+    path("access/audit.csv", trail.audit_csv, name="audit-csv"),
+    path("access/audit/check", trail.check, name="audit-check"),
+    path("account/", account.account, name="account"),
+    path("account/factor", account.enrol, name="factor"),
+    path("account/factor/remove", account.remove_factor, name="factor-remove"),
+    path("account/factor/codes", account.renew_codes, name="factor-codes"),
+    path("account/sessions/end", account.end_sessions, name="sessions-end"),
+    path("account/password", account.password, name="password"),
 ]

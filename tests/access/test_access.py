@@ -52,7 +52,7 @@ def test_the_holder_of_the_link_becomes_the_first_admin_and_is_logged_in(client:
     made = client.post(address, FORM)
     assert (made.status_code, made.headers["Location"]) == (302, "/")
     user = User.objects.get()
-    assert (user.username, user.is_superuser) == ("ada", True)
+    assert (user.username, user.is_superuser) == ("ada", False)
     assert [group.name for group in user.groups.all()] == ["Admin"]
     assert client.session["_auth_user_id"] == str(user.pk)
     assert Client().post(address, {**FORM, "username": "eve"}).status_code == 404

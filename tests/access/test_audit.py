@@ -54,7 +54,7 @@ def test_a_row_says_who_did_what_and_where_it_came_from() -> None:
     assert (row.actor, row.act, row.family, row.target, row.reason) == (
         "ada", "kill.release", "kill", "market 7", "feed is back",
     )  # fmt: skip
-    assert row.changes == [("killed", True, False)]
+    assert row.changes == [("killed", "true", "false")]
     assert (row.ip, len(row.agent), "Browser" in row.agent) == ("10.1.2.3", 16, False)
     assert abs(row.at - dt.datetime.now(dt.UTC)) < dt.timedelta(minutes=1)
 
