@@ -6,7 +6,6 @@ scope trade only when the other two agree. What the loop says to a command stand
 """
 
 import json
-import time
 import uuid
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -22,8 +21,11 @@ from apps.risk import controls
 from polytraders import fence
 from polytraders.config import load_limits
 from polytraders.contracts.control import Killed
-from polytraders.contracts.inputs import Kind, Scope
+from polytraders.contracts.inputs import Kind
+from polytraders.contracts.scope import Scope
 from polytraders.contracts.state import LIMITS
+from polytraders.killing import stopping
+from polytraders.killing.spool import Kill
 
 SCOPES: Final = tuple(scope.name.lower() for scope in Scope)
 STAGES: Final = ("replay", "shadow", "paper", "canary", "live")
@@ -81,20 +83,6 @@ class Command(NamedTuple):
     shard: int = 0
 
 
-class Fenced(NamedTuple):
-    """What became of the fence; `error` is "" when it was written."""
-
-    ms: float
-    error: str
-
-
-class Stopped(NamedTuple):
-    """What became of a kill; `command` is None when the database could not be reached: the fence holds."""
-
-    fence: Fenced
-    command: Command | None
-
-
 class Answered(NamedTuple):
     """What the loop said; `code` is "" when the command was taken."""
 
@@ -102,59 +90,61 @@ class Answered(NamedTuple):
     words: str
 
 
-def kill(
-    home: Path,
-    connect: Connect,
-    killed: Killed,
-    by: By,
-    fenced: Callable[[Fenced], None] = lambda _: None,
-) -> Stopped:
-    """Stop a scope: fence, table, inbox, in this order.
+def kill(home: Path, connect: Connect, killed: Killed, by: By, fenced: Callable[[Kill], None]) -> Command | None:
+    """Stop a scope: fence, file, table, inbox, in this order (`killing/stopping.py`).
 
     Args:
-        home: Folder of the fence.
+        home: Folder of the installation.
         connect: Gives a connection of the application's role; it is asked only when the fence is written.
         killed: What.
         by: Who, and why if it has been said.
-        fenced: Called as soon as the fence is written.
+        fenced: Called as soon as the fence is written, or could not be.
+
+    Returns:
+        None when the database cannot be reached: the fence holds, and the record follows by itself.
 
     Raises:
         CommandError: The scope cannot be named.
     """
     _named(killed)
-    began = time.perf_counter()
-    error = ""
-    try:
-        fence.kill(home / fence.FILE, killed.scope, killed.name)
-    except fence.FenceError as refused:
-        # Record and inbox may still understand it.
-        error = str(refused)
-    first = Fenced(1_000 * (time.perf_counter() - began), error)
-    fenced(first)
-    key = by.key or f"kill:{uuid.uuid4().hex}"
+    made = stopping.stop(
+        home, killed.scope, killed.name, by.actor, through="terminal", reason=by.reason, shard=by.shard
+    )
+    fenced(made)
     try:
         with connect() as conn:
-            controls.note(conn, by.shard, killed, controls.KILL, actor=by.actor, reason=by.reason, key=key)
-            return Stopped(first, _put(conn, "kill", "kill", by._replace(key=key), _scoped(killed, by)))
+            after_seq = stopping.head(conn, by.shard)
+            stopping.record(conn, made)
     except psycopg.OperationalError:
-        return Stopped(first, None)
+        return None
+    return Command(made.key, after_seq, by.shard)
 
 
-def release(home: Path, conn: Connection, killed: Killed, by: By) -> Command:
+def release(home: Path, conn: Connection, killed: Killed, by: By, *, epoch: int | None = None) -> Command:
     """Let a scope trade again: table, fence, inbox, in this order.
 
+    Args:
+        home: Folder of the installation.
+        conn: Of the application's role.
+        killed: What.
+        by: Who and why.
+        epoch: Of the fence when it was decided; a kill since then wins.
+
     Raises:
-        CommandError: It has no reason, the scope cannot be named, or the fence is missing and this is not the global
-            scope.
+        CommandError: It has no reason, the scope cannot be named, something was killed since, or the fence is missing
+            and this is not the global scope.
     """
     if not by.reason.strip():
         raise CommandError(PRECONDITION, "a release needs its reason")
     _named(killed)
     key = by.key or f"release:{uuid.uuid4().hex}"
+    # A kill that still waits for its record is older than this release, and must stand before it.
+    stopping.record_all(conn, home)
     controls.note(conn, by.shard, killed, controls.RELEASE, actor=by.actor, reason=by.reason, key=key)
-    if not fence.release(home / fence.FILE, killed.scope, killed.name):
-        raise CommandError(PRECONDITION, "the fence is missing: release the global scope first")
-    return _put(conn, "release", "release", by._replace(key=key), _scoped(killed, by))
+    if not fence.release(home / fence.FILE, killed.scope, killed.name, at=epoch):
+        raise CommandError(PRECONDITION, "the fence is missing, or something was killed since: look again")
+    told = {"scope": killed.scope.name.lower(), "name": killed.name, "reason": by.reason}
+    return _put(conn, "release", "release", by._replace(key=key), told)
 
 
 def rollout(conn: Connection, strategy: str, stage: str, by: By) -> Command:
@@ -205,7 +195,3 @@ def _put(conn: Connection, kind: str, permission: str, by: By, told: dict[str, A
     head = conn.execute(HEAD, (by.shard,)).fetchone()
     inbox.put(conn, kind, by.actor, permission, key, told, EXPIRES_S, by.shard)
     return Command(key, head[0] if head else 0, by.shard)
-
-
-def _scoped(killed: Killed, by: By) -> dict[str, Any]:
-    return {"scope": killed.scope.name.lower(), "name": killed.name, "reason": by.reason}

@@ -278,3 +278,27 @@ def strategy_rows(index: int, strategy: Strategy) -> list[Row]:
             rows.append((Kind.PARAM, 0, 0, index, place, bits, 0, 0))
     rows.append((Kind.ROLLOUT, 0, 0, index, 0, strategy.stage, 0, 0))
     return rows
+
+
+MOVABLE: Final = {
+    "size": (Setting.SIZE, 1, SIZE_MAX),
+    "exposure_max": (Setting.EXPOSURE_MAX, 0, SIZE_MAX * PPM),
+    "rest_ms": (Setting.REST_MS, 0, DAY_MS),
+    "edge_min": (Setting.EDGE_MIN, 0, NANO),
+    "kelly_ppm": (Setting.KELLY_PPM, 0, PPM),
+    "volatility_target_ppm": (Setting.VOLATILITY_TARGET_PPM, 0, PPM),
+    "collar": (Setting.COLLAR, 0, PRICE_UNIT),
+    "band_max": (Setting.BAND_MAX, 0, NANO),
+}
+"""Settings of a strategy that may be changed while it runs, with the least and the most the loop takes."""
+
+
+def setting_bounds(name: str) -> tuple[int, int, int]:
+    """Which setting it is, and its bounds.
+
+    Raises:
+        ConfigError: There is none of this name, or it belongs to the model and does not change while it runs.
+    """
+    if name not in MOVABLE:
+        raise ConfigError(f"{name[:40]!r} does not change while a strategy runs; {', '.join(MOVABLE)} do")
+    return MOVABLE[name]

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from polytraders.contracts.control import EVERYTHING, Killed
-from polytraders.contracts.inputs import Scope
+from polytraders.contracts.scope import Scope
 
 FILE: Final = "kill.fence"
 MAGIC: Final = b"PTFENCE1"
@@ -76,10 +76,21 @@ def kill(path: Path, scope: Scope, name: str = "") -> None:
             _set(view, scope, encoded, 1)
 
 
-def release(path: Path, scope: Scope, name: str = "") -> bool:
+def epoch(path: Path) -> int:
+    """Moves with every change; 0 = there is no fence, or none that can be read."""
+    try:
+        with path.open("rb") as file:
+            magic, found, slots = HEAD.unpack(file.read(HEAD.size))
+    except (OSError, struct.error):
+        return 0
+    return int(found) if (magic, slots) == (MAGIC, SLOTS) else 0
+
+
+def release(path: Path, scope: Scope, name: str = "", *, at: int | None = None) -> bool:
     """Let a scope trade again as far as the fence goes; whether it stands so now.
 
-    A missing or broken fence is made anew only by a release of the global scope.
+    A missing or broken fence is made anew only by a release of the global scope. With `at`, an epoch, nothing is
+    released when anything has changed since: a kill that came after the release was asked for wins.
 
     Raises:
         FenceError: The name is too long, or missing where one is needed; nothing was written.
@@ -87,6 +98,8 @@ def release(path: Path, scope: Scope, name: str = "") -> bool:
     encoded = _encoded(scope, name)
     with _mapped(path) as view:
         if view is not None:
+            if at is not None and HEAD.unpack_from(view)[1] != at:
+                return False
             _set(view, scope, encoded, 0)
             return True
     if scope is not Scope.GLOBAL:

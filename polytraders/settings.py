@@ -180,6 +180,11 @@ SPEED = env_number("POLYTRADERS_SPEED", 1, 1, 100, ENVIRON)
 SEED = env_number("POLYTRADERS_SEED", 7, 0, 2**31 - 1, ENVIRON)
 PORT = env_number("PORT", 0, 0, 65_535, ENVIRON)
 """Of the console, on loopback; 0 is any that is free."""
+KILL_KEY = env_secret("POLYTRADERS_KILL_KEY", 32, ENVIRON)
+"""Signs what lets a page kill; the kill endpoint has the same, and no other secret."""
+KILL_PORT = env_number("POLYTRADERS_KILL_PORT", 0, 0, 65_535, ENVIRON)
+KILL_URL = ENVIRON.get("POLYTRADERS_KILL_URL") or (f"http://127.0.0.1:{KILL_PORT}/kill" if KILL_PORT else "")
+"""Where a browser reaches the kill endpoint; "" = only through the web process."""
 SIMULATOR_URL = ENVIRON.get("POLYTRADERS_SIMULATOR_URL")
 FAMILIES = env_list(
     "POLYTRADERS_FAMILIES", () if VENUE == "simulator" else ("btc-updown-5m", "btc-updown-15m"), ENVIRON
@@ -251,6 +256,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "polytraders.access.permissions.permissions",
                 "polytraders.console.frame.navigation",
+                "polytraders.console.frame.killing",
             ],
         },
     },
@@ -368,6 +374,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "apps.monitoring.tasks.check_projections",
         "schedule": crontab(hour=4, minute=11),
     },
+    "follow-up": {"task": "polytraders.console.tasks.follow_up", "schedule": 5.0, "options": {"expires": 10}},
     "verify-audit": {"task": "polytraders.access.tasks.verify_audit", "schedule": crontab(hour=3, minute=23)},
     "tell-webhooks": {"task": "polytraders.api.tasks.tell_webhooks", "schedule": 2.0, "options": {"expires": 10}},
     "forget-answers": {"task": "polytraders.api.tasks.forget_answers", "schedule": crontab(minute=50)},

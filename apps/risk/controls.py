@@ -8,7 +8,7 @@ from typing import Any, Final
 import psycopg
 
 from polytraders.contracts.control import Killed
-from polytraders.contracts.inputs import Scope
+from polytraders.contracts.scope import Scope
 
 KILL, RELEASE = "kill", "release"
 
@@ -23,8 +23,8 @@ SELECT scope, name FROM (
 
 def note(
     conn: psycopg.Connection[Any], shard: int, killed: Killed, act: str, *, actor: str, reason: str, key: str
-) -> None:
-    """Write down a kill or a release; the same key is written once.
+) -> bool:
+    """Write down a kill or a release; the same key is written once, and False says that it had been.
 
     Args:
         conn: Of the application's role.
@@ -35,7 +35,7 @@ def note(
         reason: Why, "" = not said yet.
         key: Of the command that goes with it.
     """
-    conn.execute(NOTE, (shard, int(killed.scope), killed.name, act, actor, reason, key))
+    return conn.execute(NOTE, (shard, int(killed.scope), killed.name, act, actor, reason, key)).rowcount == 1
 
 
 def killed(conn: psycopg.Connection[Any], shard: int) -> frozenset[Killed]:

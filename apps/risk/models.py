@@ -1,8 +1,10 @@
 """Decisions to be listed and counted. The packet itself is made from the log; these rows are rebuilt from it."""
 
 from django.db import models
+from django.db.models import functions
 
 from polytraders.contracts.decision import Verdict
+from polytraders.contracts.scope import Scope
 
 
 class DecisionRecord(models.Model):
@@ -96,3 +98,113 @@ class HourRecord(models.Model):
 
         db_table = "risk_hour"
         verbose_name = "evaluations of an hour"
+
+
+class ControlRecord(models.Model):
+    """One kill or release as it was asked for; `controls.note` writes it."""
+
+    id = models.BigAutoField(primary_key=True)
+    shard = models.IntegerField()
+    scope = models.SmallIntegerField()
+    name = models.TextField()
+    act = models.TextField()
+    actor = models.TextField()
+    reason = models.TextField()
+    key = models.TextField(unique=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        """Made by SQL."""
+
+        managed = False
+        db_table = "risk_control"
+        verbose_name = "kill or release"
+
+    def __str__(self) -> str:
+        return f"{self.act} {self.name or 'everything'}"
+
+    @property
+    def kind(self) -> str:
+        """Word of the scope."""
+        return Scope(self.scope).name.lower()
+
+
+class Proposal(models.Model):
+    """Something that a second person must confirm: a limit, a release of everything, a step of the ladder.
+
+    `before` and `after` are for people; `payload` is what the loop will be asked. Its states are its steps.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    shard = models.IntegerField()
+    kind = models.TextField()
+    target = models.TextField()
+    payload = models.TextField()
+    before = models.TextField()
+    after = models.TextField()
+    actor = models.TextField()
+    reason = models.TextField()
+    at = models.DateTimeField(db_default=functions.Now())
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        """Made by SQL."""
+
+        managed = False
+        db_table = "risk_proposal"
+        verbose_name = "proposal"
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.target}: {self.before} to {self.after}"
+
+
+class ProposalStep(models.Model):
+    """One state of a proposal. The database takes a confirmation from nobody who proposed it, and one answer only."""
+
+    id = models.BigAutoField(primary_key=True)
+    proposal = models.ForeignKey(Proposal, models.DO_NOTHING, related_name="steps")
+    proposer = models.TextField()
+    state = models.TextField()
+    actor = models.TextField()
+    words = models.TextField()
+    after_seq = models.BigIntegerField()
+    at = models.DateTimeField(db_default=functions.Now())
+
+    class Meta:
+        """Made by SQL."""
+
+        managed = False
+        db_table = "risk_proposal_step"
+        verbose_name = "step of a proposal"
+
+    def __str__(self) -> str:
+        return f"{self.proposal_id} {self.state}"
+
+
+class Drill(models.Model):
+    """One kill drill with its times, each in microseconds from the request; null = it did not come."""
+
+    id = models.BigAutoField(primary_key=True)
+    shard = models.IntegerField()
+    scope = models.SmallIntegerField()
+    name = models.TextField()
+    actor = models.TextField()
+    asked_ns = models.BigIntegerField()
+    fence_us = models.BigIntegerField()
+    input_us = models.BigIntegerField(null=True)
+    pulled_us = models.BigIntegerField(null=True)
+    orders = models.IntegerField()
+    released_us = models.BigIntegerField(null=True)
+    in_seq = models.BigIntegerField(null=True)
+    code = models.TextField()
+    at = models.DateTimeField(db_default=functions.Now())
+
+    class Meta:
+        """Made by SQL."""
+
+        managed = False
+        db_table = "risk_drill"
+        verbose_name = "kill drill"
+
+    def __str__(self) -> str:
+        return f"drill {self.id} of {self.name or 'everything'}"

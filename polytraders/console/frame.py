@@ -1,14 +1,17 @@
 """What every page has around it: the strip, the navigation, the keys, and the page's own question."""
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from polytraders.access.permissions import may
+from polytraders.access.permissions import Permission, may
 from polytraders.console import board
 from polytraders.console.pages import GROUPS, PAGES, served
+from polytraders.killing import tokens
 
 
 def show(
@@ -36,3 +39,13 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
         (title, [page for page in pages if served(page) and may(user, page.permission)]) for title, pages in GROUPS
     ]
     return {"navigation": [(title, pages) for title, pages in groups if pages]}
+
+
+def killing(request: HttpRequest) -> dict[str, Any]:
+    """Context processor: where the kill endpoint is, and what opens it for this person; nothing for who may not."""
+    user = getattr(request, "user", None)
+    if user is None or not may(user, Permission.KILL):
+        return {}
+    session = getattr(request.session, "session_key", None) or ""
+    token = tokens.make(settings.KILL_KEY, user.get_username(), session, time.time())
+    return {"kill_url": settings.KILL_URL, "kill_token": token}

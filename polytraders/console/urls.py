@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from polytraders.console import account, people, trail, views
+from polytraders.console import account, control, people, risk, strategies, trail, views
 
 DECISION = r"(?P<decision_id>[0-9]{1,17}:[0-9]{1,17})"
 
@@ -33,4 +33,20 @@ urlpatterns = [
     path("account/factor/codes", account.renew_codes, name="factor-codes"),
     path("account/sessions/end", account.end_sessions, name="sessions-end"),
     path("account/password", account.password, name="password"),
+    path("control/", control.page, name="control"),
+    path("control/history", control.history, name="control-history"),
+    path("control/kill", control.kill, name="control-kill"),
+    path("control/reason", control.reason, name="control-reason"),
+    path("control/release", control.release, name="control-release"),
+    path("control/release/<int:number>", control.answers("release"), name="answer-release"),
+    path("control/stage", control.stage, name="control-stage"),
+    path("control/stage/<int:number>", control.answers("rollout"), name="answer-rollout"),
+    path("control/drill", control.drill, name="control-drill"),
+    path("risk/", risk.page, name="risk"),
+    path("risk/limits", risk.propose, name="limit-propose"),
+    path("risk/limits/<int:number>", control.answers("limit"), name="answer-limit"),
+    path("strategies/", strategies.page, name="strategies"),
+    path("strategies/settings/<int:number>", control.answers("parameter"), name="answer-parameter"),
+    path("strategies/<str:name>", strategies.detail, name="strategy"),
+    path("strategies/<str:name>/settings", strategies.propose, name="setting-propose"),
 ]

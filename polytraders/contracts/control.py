@@ -2,7 +2,7 @@
 
 from typing import Final, NamedTuple
 
-from polytraders.contracts.inputs import Scope
+from polytraders.contracts.scope import Scope
 
 
 class Killed(NamedTuple):

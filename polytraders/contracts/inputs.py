@@ -10,6 +10,8 @@ from enum import IntEnum
 
 import numpy as np
 
+from polytraders.contracts.scope import Scope as Scope  # noqa: PLC0414  it was here before, and is still looked for here
+
 INPUT_VERSION = 1
 
 PRICE_UNIT = 10_000
@@ -135,16 +137,6 @@ class MarketStatus(IntEnum):
     RESOLVED = 4
 
 
-class Scope(IntEnum):
-    """What a kill covers."""
-
-    GLOBAL = 0
-    VENUE = 1
-    CLUSTER = 2
-    MARKET = 3
-    STRATEGY = 4
-
-
 class Command(IntEnum):
     """What can be asked of the loop through its inbox."""
 
@@ -156,6 +148,7 @@ class Command(IntEnum):
     CAPITAL = 6
     RESOLVED = 7
     FLATTEN = 8
+    PARAMETER = 9  # a setting of a strategy
 
 
 MARKET_DATA = frozenset(

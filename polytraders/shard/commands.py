@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from apps.monitoring.core import rollout
-from polytraders.config import ConfigError, Row, limit_most
+from polytraders.config import ConfigError, Row, limit_most, setting_bounds
 from polytraders.contracts import state as s
 from polytraders.contracts.control import Killed
 from polytraders.contracts.inputs import PRICE_UNIT, SIZE_MAX, Command, Kind, Scope, Stage
@@ -32,6 +32,7 @@ PERMISSIONS: Final[dict[Command, str]] = {
     Command.CAPITAL: "capital",
     Command.RESOLVED: "settlement",
     Command.FLATTEN: "flatten",
+    Command.PARAMETER: "strategy",
 }
 """What whoever puts a command into the inbox must have been allowed."""
 
@@ -77,9 +78,26 @@ class _Flatten(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reason: str = ""
 
 
+class _Evidence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    parity_ppm: int
+    hours: int
+    fills: int
+    drift_ppm: int
+    incidents: int
+    person: str
+
+
 class _Rollout(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     strategy: str
     stage: str
+    reason: str = ""
+    evidence: _Evidence | None = None
+
+
+class _Parameter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    strategy: str
+    setting: str
+    value: int
     reason: str = ""
 
 
@@ -128,6 +146,7 @@ class Desk:
             Command.CAPITAL: self._capital,
             Command.RESOLVED: self._resolved,
             Command.FLATTEN: self._flatten,
+            Command.PARAMETER: self._parameter,
         }
 
     def answer(self, asked: Asked, now: int) -> Answer:
@@ -195,8 +214,10 @@ class Desk:
         if wanted is None or index is None:
             raise Refused(INVALID, f"there is no strategy {told.strategy[:NAME_MAX]!r} or no stage {told.stage[:20]!r}")
         current = Stage(int(self._state.strategies["stage"][index]))
-        # Evidence is gathered by stage 11; until it is, a strategy can only go down.
-        step = rollout.move(current, wanted, None)
+        # Evidence is gathered by whoever may ask; the table of what is needed is ours. Without it there is only down.
+        told_of = told.evidence
+        shown = rollout.Evidence(*msgspec.structs.astuple(told_of)) if told_of is not None else None
+        step = rollout.move(current, wanted, shown)
         if step.code == rollout.REFUSED:
             raise Refused(step.code, f"missing: {', '.join(step.missing)}")
         return [(Kind.ROLLOUT, 0, 0, index, 0, int(step.stage), 0, 0)] if step.code else [], None
@@ -209,6 +230,16 @@ class Desk:
         if not 0 <= told.value <= limit_most(told.name):
             raise Refused(INVALID, f"{told.name} must be from 0 to {limit_most(told.name):,}")
         return [(Kind.LIMIT, 0, 0, -1, names.index(told.name), told.value, 0, 0)], None
+
+    def _parameter(self, payload: dict[str, Any], now: int) -> Caused:
+        told = msgspec.convert(payload, _Parameter)
+        index = self._directory.scope_index(Scope.STRATEGY, told.strategy)
+        if index is None:
+            raise Refused(INVALID, f"there is no strategy {told.strategy[:NAME_MAX]!r}")
+        setting, least, most = setting_bounds(told.setting)
+        if not least <= told.value <= most:
+            raise Refused(INVALID, f"{told.setting} must be from {least:,} to {most:,}")
+        return [(Kind.SETTING, 0, 0, index, setting, told.value, 0, 0)], None
 
     def _capital(self, payload: dict[str, Any], now: int) -> Caused:
         micros = msgspec.convert(payload, _Capital).micros

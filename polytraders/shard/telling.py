@@ -25,6 +25,12 @@ STATUS_S: Final = 0.2
 SILENT_NS: Final = 10 * NANO
 BOOK_STATES: Final = {s.BOOK_OK: "ok", s.BOOK_NONE: "none", s.BOOK_RESYNC: "resync"}
 
+MONEY: Final = (
+    "cash", "reserved", "equity", "realised", "fees", "deposited", "exposure", "high_day", "high_week",
+    "drawdown_day", "drawdown_week",
+)  # fmt: skip
+"""Fields of the portfolio that pages show: micro-pUSD, and the two drawdowns in ppm of their high."""
+
 
 class Teller:
     """Projections and status of one shard."""
@@ -126,9 +132,7 @@ class Teller:
             queues={"frames": meter.waiting, "commands": len(ready.inbox_ids), "block": len(ready.inputs)},
             books=told,
             feeds=self._feeds(int(portfolio["now"])),
-            money={
-                name: int(portfolio[name]) for name in ("cash", "reserved", "equity", "realised", "fees", "deposited")
-            },
+            money={name: int(portfolio[name]) for name in MONEY},
             metrics=meter.metrics.text(),
         )
 

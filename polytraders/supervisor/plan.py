@@ -15,7 +15,7 @@ from polytraders.supervisor.process import PYTHON, Service, answers_http, comman
 from polytraders.supervisor.secret import kept_secret, private_folder
 from polytraders.supervisor.valkey import Valkey
 
-NAMES: Final = ("postgres", "valkey", "compile", "migrate", "simulator", "loop", "web", "worker", "beat")
+NAMES: Final = ("postgres", "valkey", "compile", "migrate", "simulator", "loop", "kill", "web", "worker", "beat")
 OWNERS: Final = ("migrate", "worker")
 """Who may act as the owner of the tables: migrations, and retention."""
 
@@ -49,6 +49,7 @@ class Plan:
         self.valkey = None if "REDIS_URL" in given else Valkey(self.home)
         self.port = options.port or free_port()
         self._simulator_port, self._simulator_admin_port = free_port(), free_port()
+        self.kill_port = int(given.get("POLYTRADERS_KILL_PORT", 0)) or free_port()
 
     @property
     def web_url(self) -> str:
@@ -78,9 +79,17 @@ class Plan:
             "POLYTRADERS_PROCESS": name,
             "POLYTRADERS_READY_FILE": str(self.ready_file(name)),
             "PORT": str(self.port),
+            "POLYTRADERS_KILL_PORT": str(self.kill_port),
             "PYTHONUNBUFFERED": "1",
         }
-        made = {"POLYTRADERS_SECRET_KEY": kept_secret(self.home, "django")}
+        made = {
+            "POLYTRADERS_SECRET_KEY": kept_secret(self.home, "django"),
+            "POLYTRADERS_KILL_KEY": kept_secret(self.home, "kill"),
+        }
+        if name == "kill":
+            # It needs to know nobody's sessions.
+            inherited.pop("POLYTRADERS_SECRET_KEY", None)
+            del made["POLYTRADERS_SECRET_KEY"]
         return {**made, **inherited, **own, **self.addresses(owner=name in OWNERS)}
 
     def ready_file(self, name: str) -> Path:
@@ -120,6 +129,10 @@ class Plan:
         )  # fmt: skip
         base = ("migrate", "compile", "simulator")
         loop = self._program("loop", "manage.py", "loop", "--shard", "0", needs=base, falls_with=("postgres",))
+        # The first start needs the address; without the database it writes the fence all the same.
+        kill = self._program(
+            "kill", "-m", "polytraders.killing.serve", "--port", str(self.kill_port), needs=("postgres",)
+        )
         web = self._program(
             "web", "-m", "daphne", "-b", "127.0.0.1", "-p", str(self.port), "-v", "0", "polytraders.asgi:application",
             needs=("migrate", "valkey"),
@@ -135,7 +148,7 @@ class Plan:
             "beat", *jobs, "beat", "-l", "INFO", "-s", schedule, "--pidfile=", needs=("migrate", "valkey")
         )
         real = self.options.venue != "simulator" or "POLYTRADERS_SIMULATOR_URL" in self.options.environ
-        return [*servers, compiling, migrate, *(() if real else (simulator,)), loop, web, worker, beat]
+        return [*servers, compiling, migrate, *(() if real else (simulator,)), loop, kill, web, worker, beat]
 
     def _program(
         self,

@@ -8,7 +8,7 @@ import pytest
 
 from polytraders.contracts import state as s
 from polytraders.contracts.control import Killed
-from polytraders.contracts.inputs import NANO, Command, Fact, Kind, MarketStatus, Scope, Stage
+from polytraders.contracts.inputs import NANO, Command, Fact, Kind, MarketStatus, Scope, Setting, Stage
 from polytraders.contracts.reasons import number
 from polytraders.kernel.block import new_block, views
 from polytraders.shard.commands import PERMISSIONS, Answer, Asked, Desk, as_payload, command_row
@@ -48,6 +48,7 @@ def office() -> Office:
     return made
 
 
+ENOUGH = {"parity_ppm": 1_000_000, "hours": 168, "fills": 100, "drift_ppm": 0, "incidents": 0, "person": "bo"}
 TAKEN: list[tuple[str, dict[str, Any], tuple[int, ...]]] = [
     ("kill", {"scope": "global"}, (Kind.KILL, Scope.GLOBAL, 0)),
     ("kill", {"scope": "strategy", "name": "patient", "reason": "x"}, (Kind.KILL, Scope.STRATEGY, 1)),
@@ -59,6 +60,8 @@ TAKEN: list[tuple[str, dict[str, Any], tuple[int, ...]]] = [
     ("capital", {"micros": 5_000_000}, (Kind.CAPITAL, 0, 5_000_000)),
     ("capital", {"micros": -1_000_000_000}, (Kind.CAPITAL, 0, -1_000_000_000)),
     ("rollout", {"strategy": "eager", "stage": "shadow"}, (Kind.ROLLOUT, 0, Stage.SHADOW)),
+    ("rollout", {"strategy": "eager", "stage": "canary", "evidence": ENOUGH}, (Kind.ROLLOUT, 0, Stage.CANARY)),
+    ("parameter", {"strategy": "patient", "setting": "edge_min", "value": 7}, (Kind.SETTING, Setting.EDGE_MIN, 7)),
 ]
 
 
@@ -88,6 +91,21 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("capital", {"micros": -1_000_000_001}, "GOV_COMMAND_INVALID"),
     ("capital", {"micros": 1 << 60}, "GOV_COMMAND_INVALID"),
     ("rollout", {"strategy": "eager", "stage": "live"}, "GOV_ROLLOUT_EVIDENCE_MISSING"),
+    ("rollout", {"strategy": "eager", "stage": "live", "evidence": ENOUGH}, "GOV_ROLLOUT_EVIDENCE_MISSING"),
+    (
+        "rollout",
+        {"strategy": "eager", "stage": "canary", "evidence": ENOUGH | {"fills": 99}},
+        "GOV_ROLLOUT_EVIDENCE_MISSING",
+    ),
+    (
+        "rollout",
+        {"strategy": "eager", "stage": "canary", "evidence": ENOUGH | {"person": " "}},
+        "GOV_ROLLOUT_EVIDENCE_MISSING",
+    ),
+    ("parameter", {"strategy": "eager", "setting": "model", "value": 1}, "GOV_COMMAND_INVALID"),
+    ("parameter", {"strategy": "eager", "setting": "size", "value": 0}, "GOV_COMMAND_INVALID"),
+    ("parameter", {"strategy": "eager", "setting": "kelly_ppm", "value": 1_000_001}, "GOV_COMMAND_INVALID"),
+    ("parameter", {"strategy": "nobody", "setting": "size", "value": 1}, "GOV_COMMAND_INVALID"),
     ("rollout", {"strategy": "eager", "stage": "canary"}, "GOV_ROLLOUT_EVIDENCE_MISSING"),
     ("rollout", {"strategy": "nobody", "stage": "shadow"}, "GOV_COMMAND_INVALID"),
     ("resolved", {"market": "0x" + "0" * 64, "payout": 10_000}, "GOV_COMMAND_INVALID"),

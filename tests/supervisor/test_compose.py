@@ -32,7 +32,7 @@ def read_by_settings() -> set[str]:
 
 
 def test_production_has_these_services() -> None:
-    assert set(SERVICES) == {"postgres", "valkey", *OURS}
+    assert set(SERVICES) == {"postgres", "valkey", "kill", *OURS}
     assert set(SERVICES) <= set(NAMES)
     assert SERVICES["postgres"]["image"] == "postgres:18"
 
@@ -45,6 +45,14 @@ def test_every_name_in_the_environment_is_read_by_somebody(name: str) -> None:
 
 def test_only_who_changes_tables_gets_the_owner() -> None:
     assert {name for name in OURS if "DATABASE_OWNER_URL" in SERVICES[name]["environment"]} == {"migrate", "worker"}
+
+
+def test_the_kill_endpoint_gets_its_own_key_and_no_other_secret() -> None:
+    kill = SERVICES["kill"]["environment"]
+    assert set(kill) <= read_by_settings() | READ_ELSEWHERE
+    assert "POLYTRADERS_KILL_KEY" in kill and "DATABASE_URL" in kill
+    assert not {"POLYTRADERS_SECRET_KEY", "DATABASE_OWNER_URL", "REDIS_URL"} & set(kill)
+    assert "depends_on" not in SERVICES["kill"], "it waits for nobody"
 
 
 def test_no_secret_has_a_default() -> None:
@@ -76,8 +84,8 @@ def test_every_lasting_service_is_watched_and_comes_back(name: str) -> None:
 
 def test_the_console_is_reached_through_loopback_only_and_servers_not_at_all() -> None:
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
-    assert set(published) == {"web"}
-    assert all(port.startswith("127.0.0.1:") for port in published["web"])
+    assert set(published) == {"web", "kill"}
+    assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
 
 
 def test_what_starts_waits_for_the_migrations() -> None:

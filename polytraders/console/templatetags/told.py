@@ -120,6 +120,12 @@ def words(name: str) -> str:
     return name.replace("_", " ")
 
 
+@register.filter
+def fence_ms(us: int | None) -> str:
+    """Microseconds as milliseconds; a dash where it did not come."""
+    return UNKNOWN if us is None else f"{us / 1_000:,.1f}"
+
+
 @register.simple_tag
 def reason(code: "str | int | Reason") -> SafeString:
     """A code as a link to its page, with its meaning to hover over; one that this build does not know, as it is."""

@@ -1,0 +1,160 @@
+"""Limits in force, how much of each is used, and how often each has stopped something in the last hour."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from django.db.models import F, Sum
+
+from apps.eventlog.bodies import What, unpack
+from apps.ledger.models import PositionRecord
+from apps.monitoring.models import LoopRecord
+from apps.oms.models import OrderRecord
+from apps.registry.models import MarketRecord
+from apps.risk.models import MinuteRecord
+from polytraders.config import load_limits
+from polytraders.console import asked
+from polytraders.console.board import HOUR_NS
+from polytraders.contracts.checks import CHECKS
+from polytraders.contracts.reasons import number
+from polytraders.contracts.state import LIMITS
+
+IN_FORCE: Final = (
+    "SELECT in_seq, body FROM log_record WHERE shard = %s AND what = %s AND index = 0 ORDER BY in_seq DESC LIMIT 1"
+)
+PPM: Final = 1_000_000
+HELD_MOST: Final = 5_000
+CODES: Final = {check.limit: check.code for check in CHECKS if check.limit}
+"""What a limit's rejection is called."""
+
+
+@dataclass(frozen=True)
+class Use:
+    """One limit.
+
+    Attributes:
+        name: As the loop calls it.
+        value: In force.
+        unit: Of it.
+        reason: Why this number was shipped.
+        shipped: What limits.toml says.
+        used: How much of it is used now; None = it is looked at on each evaluation and has no level.
+        where: What uses the most.
+    """
+
+    name: str
+    value: int
+    unit: str
+    reason: str
+    shipped: int
+    used: int | None
+    where: str
+
+    @property
+    def part(self) -> float | None:
+        """Used part of the limit, above 1 when it is over."""
+        if self.used is None:
+            return None
+        return self.used / self.value if self.value else float(self.used > 0)
+
+    @property
+    def is_money(self) -> bool:
+        """Whether it is told in micro-pUSD."""
+        return self.unit == "micro-pUSD"
+
+
+@dataclass(frozen=True)
+class Book:
+    """Everything at risk by strategy, market and cluster, micro-pUSD, and what is held.
+
+    Attributes:
+        positions: (market, strategy, outcome, size, cost) of what is held.
+        at_risk: Micro-pUSD by (strategy, market): cost of what is held and money held for open orders.
+        clusters: Name of each market's cluster.
+        titles: Question of each market.
+    """
+
+    positions: list[tuple[int, int, int, int, int]]
+    at_risk: dict[tuple[int, int], int]
+    clusters: dict[int, str]
+    titles: dict[int, str]
+
+    def by_market(self) -> dict[int, int]:
+        """Money at risk by market."""
+        return _summed((market, amount) for (_, market), amount in self.at_risk.items())
+
+    def by_cluster(self) -> dict[str, int]:
+        """Money at risk by cluster."""
+        return _summed((self.clusters.get(market, ""), amount) for (_, market), amount in self.at_risk.items())
+
+
+def _summed(pairs: Any) -> dict[Any, int]:
+    found: dict[Any, int] = defaultdict(int)
+    for key, amount in pairs:
+        found[key] += amount
+    return dict(found)
+
+
+def book(shard: int = 0) -> Book:
+    """What is at risk; three queries over what is held and open, not over what ever was."""
+    held = PositionRecord.objects.filter(shard=shard).exclude(size=0)
+    positions = list(held.values_list("market", "strategy", "outcome", "size", "cost")[:HELD_MOST])
+    at_risk: dict[tuple[int, int], int] = defaultdict(int)
+    for market, strategy, _, _, cost in positions:
+        at_risk[strategy, market] += cost
+    opened = OrderRecord.objects.filter(shard=shard, is_open=True, action=0).values("strategy", "market")
+    for row in opened.annotate(amount=Sum(F("held"))):
+        at_risk[row["strategy"], row["market"]] += row["amount"] or 0
+    markets = MarketRecord.objects.filter(shard=shard, market__in={market for _, market in at_risk})
+    rows = list(markets)
+    clusters = {row.market: row.cluster_name or "no cluster" for row in rows}
+    return Book(positions, dict(at_risk), clusters, {row.market: str(row) for row in rows})
+
+
+def in_force(shard: int = 0) -> tuple[int, dict[str, int]] | None:
+    """Input since which they hold, and all limits; None = there is no log."""
+    row = asked.raw().execute(IN_FORCE, (shard, int(What.LIMITS))).fetchone()
+    if row is None:
+        return None
+    record = np.frombuffer(unpack(bytes(row[1])), LIMITS)[0]
+    return int(row[0]), {name: int(record[name]) for name in LIMITS.names or ()}
+
+
+def uses(loop: LoopRecord | None, at_risk: Book, shard: int = 0) -> list[Use]:
+    """All limits: those with a level first, the closest to its limit on top."""
+    found = in_force(shard)
+    if found is None:
+        return []
+    money = loop.money if loop else {}
+    measured = _measured(money, at_risk)
+    lines = []
+    for name, limit in load_limits().items():
+        used, where = measured.get(name, (None, ""))
+        lines.append(Use(name, found[1][name], limit.unit, limit.reason, limit.value, used, where))
+    return sorted(lines, key=lambda use: -(use.part if use.part is not None else -1.0))
+
+
+def _measured(money: dict[str, int], at_risk: Book) -> dict[str, tuple[int | None, str]]:
+    by_market, by_cluster = at_risk.by_market(), at_risk.by_cluster()
+    total = money.get("exposure", sum(by_market.values()))
+    market = max(by_market, key=lambda one: by_market[one], default=None)
+    cluster = max(by_cluster, key=lambda one: by_cluster[one], default=None)
+    top = by_market[market] if market is not None else 0
+    title = at_risk.titles.get(market, f"market {market}") if market is not None else ""
+    equity = money.get("equity")
+    return {
+        "portfolio_exposure_max": (total, "all markets"),
+        "market_exposure_max": (top, title),
+        "cluster_exposure_max": (by_cluster[cluster] if cluster is not None else 0, cluster or ""),
+        "concentration_ppm_max": (top * PPM // equity if equity and equity > 0 else None, title),
+        "drawdown_day_ppm_max": (money.get("drawdown_day"), "since the day's high"),
+        "drawdown_week_ppm_max": (money.get("drawdown_week"), "since the week's high"),
+    }
+
+
+def rejected(newest_ts: int, shard: int = 0) -> dict[str, int]:
+    """Evaluations of the last hour that ended at a limit, by the limit's name."""
+    counted = MinuteRecord.objects.filter(shard=shard, minute_ts__gt=newest_ts - HOUR_NS)
+    totals = dict(counted.values_list("code").annotate(total=Sum("count")).order_by("code"))
+    return {name: int(totals.get(number(code), 0)) for name, code in CODES.items()}
