@@ -14,7 +14,7 @@ from polytraders import commands, fence
 from polytraders.access import audit
 from polytraders.access.permissions import Permission
 from polytraders.api.endpoint import Resource, caller_of, invalid, missing
-from polytraders.api.places import TEXT_MAX, Shard, iso, raw, strategies
+from polytraders.api.places import TEXT_MAX, Body, Shard, iso, raw, strategies
 from polytraders.config import limit_most
 from polytraders.console import board, checklist, foureyes, health, kills, rollouts
 from polytraders.console.problems import Refused
@@ -54,7 +54,7 @@ class ControlState(Schema):
     killed: list[Stopped]
 
 
-class KillBody(Schema):
+class KillBody(Body):
     """What to stop."""
 
     scope: ScopeName
@@ -137,7 +137,7 @@ class LimitList(Schema):
     items: list[LimitItem]
 
 
-class LimitBody(Schema):
+class LimitBody(Body):
     """A limit's new value; the loop refuses what cannot be."""
 
     name: str = Field(min_length=1, max_length=TEXT_MAX, examples=["spread_max"])
@@ -160,7 +160,7 @@ class Ladder(Schema):
     items: list[Rung]
 
 
-class RolloutBody(Schema):
+class RolloutBody(Body):
     """Where a strategy goes; up needs evidence, which the loop asks for."""
 
     strategy: str = Field(min_length=1, max_length=TEXT_MAX)
@@ -192,12 +192,12 @@ def _stopped(shard: int) -> list[dict[str, Any]]:
         logged[Killed(scope, str(row.index) if name is None else name)] = row
     found = []
     for each in sorted(fenced | recorded | set(logged)):
-        row = logged.get(each)
+        told = logged.get(each)
         found.append({
             "scope": each.scope.name.lower(), "name": each.name, "by_fence": each in fenced,
-            "by_record": each in recorded, "by_log": row is not None,
-            "actor": row.actor if row else None, "reason": row.reason if row else None,
-            "at": iso(row.ts) if row else None,
+            "by_record": each in recorded, "by_log": told is not None,
+            "actor": told.actor if told else None, "reason": told.reason if told else None,
+            "at": iso(told.ts) if told else None,
         })  # fmt: skip
     return found
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, Generic, TypeVar
 from django.db import connection
 from django.db.models import Model, QuerySet
 from ninja import Field, Query, Schema
+from pydantic import ConfigDict
 
 from apps.monitoring.models import StrategyRecord
 from apps.registry.models import MarketRecord
@@ -32,6 +33,12 @@ MarketName = Annotated[
     str | None, Query(None, max_length=TEXT_MAX, description="Index, the venue's id, or slug of a market.")
 ]
 StrategyName = Annotated[str | None, Query(None, max_length=TEXT_MAX, description="Name or index of a strategy.")]
+
+
+class Body(Schema):
+    """What is sent: a field that nobody knows is a mistake and not overlooked."""
+
+    model_config = ConfigDict(extra="forbid")
 
 
 class MarketRef(Schema):

@@ -245,7 +245,8 @@ class StreamConsumer(AsyncWebsocketConsumer):
 
 
 def _is_ours(origin: str) -> bool:
-    checker: Any = AllowedHostsOriginValidator(None)
+    nobody: Any = None
+    checker: Any = AllowedHostsOriginValidator(nobody)
     return bool(origin) and bool(checker.valid_origin(urlparse(origin)))
 
 

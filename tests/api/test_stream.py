@@ -70,7 +70,7 @@ async def closed(socket: Any) -> tuple[int, dict[str, Any]]:
 
 
 async def events(socket: Any, count: int) -> list[dict[str, Any]]:
-    found = []
+    found: list[dict[str, Any]] = []
     while len(found) < count:
         one = await message(socket)
         if not one["kind"].startswith(("stream.", "loop.")):
