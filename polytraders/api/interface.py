@@ -18,7 +18,8 @@ from polytraders.api.webhooks import webhooks
 __all__ = ["ENDPOINTS", "RESOURCES", "api"]
 
 RESOURCES = (
-    loops, markets, decisions, orders, positions, ledger, controls, rollout, named, replays, reasons, events, audit, webhooks,
+    loops, markets, decisions, orders, positions, ledger, controls, rollout, named, replays, reasons, events, audit,
+    webhooks,
 )  # fmt: skip
 api: NinjaAPI = Interface()
 for resource in RESOURCES:
