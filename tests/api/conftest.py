@@ -13,6 +13,8 @@ from polytraders import fence
 from polytraders.access import keys
 from polytraders.access.limiting import counter
 from polytraders.access.permissions import MARK, Role
+from polytraders.api.places import raw
+from tests.ledger.booked import book, example
 from tests.web.conftest import ada, empty, entered, log, says
 
 __all__ = ["ada", "empty", "log", "says"]
@@ -88,3 +90,12 @@ def stepped(ada: Client) -> Client:
     session[MARK] = time.time()
     session.save()
     return ada
+
+
+@pytest.fixture
+def booked(log: Any) -> None:
+    """The ledger's worked example in the log's books."""
+    from apps.ledger.models import Movement
+
+    if not Movement.objects.exists():
+        book(raw(), example(), 0)

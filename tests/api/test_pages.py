@@ -80,7 +80,7 @@ LISTS = [each for each in ENDPOINTS if each.method == "GET" and "{" not in each.
 
 
 @pytest.mark.parametrize("endpoint", LISTS, ids=[each.name for each in LISTS])
-def test_lists_ask_as_much_whatever_their_size(log: Written, ada: Client, says: Says, endpoint: Any) -> None:
+def test_lists_ask_as_much_whatever_their_size(booked: None, ada: Client, says: Says, endpoint: Any) -> None:
     says()
     counts = []
     for limit in (1, 200):
@@ -107,7 +107,7 @@ PAGED = (
 
 
 @pytest.mark.parametrize("path", PAGED)
-def test_pages_of_every_list_follow_each_other_without_a_gap(log: Written, ada: Client, path: str) -> None:
+def test_pages_of_every_list_follow_each_other_without_a_gap(booked: None, ada: Client, path: str) -> None:
     whole = ada.get(f"/api/v1/{path}?limit=200").json()["items"]
     found: list[Any] = []
     cursor, turns = "", 0
@@ -122,7 +122,7 @@ def test_pages_of_every_list_follow_each_other_without_a_gap(log: Written, ada: 
     assert path == "audit" or len(whole) > 0
 
 
-def test_single_objects_are_those_of_the_lists(log: Written, ada: Client) -> None:
+def test_single_objects_are_those_of_the_lists(booked: None, ada: Client) -> None:
     for path, key in (("orders", "id"), ("fills", "id"), ("positions", "id"), ("markets", "index"),
                       ("ledger/transfers", "id"), ("reason-codes", "code"), ("strategies", "name")):  # fmt: skip
         for each in ada.get(f"/api/v1/{path}").json()["items"][:3]:
