@@ -25,3 +25,6 @@ api: NinjaAPI = Interface()
 for resource in RESOURCES:
     api.add_router("", resource.router)
 see_to_refusals(api)
+# As people read them, not as they happened to be imported.
+_ORDER = [resource.tag for resource in RESOURCES]
+ENDPOINTS.sort(key=lambda each: _ORDER.index(each.tag))
