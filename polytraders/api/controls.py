@@ -208,10 +208,8 @@ def kill(request: HttpRequest, body: KillBody) -> dict[str, Any]:
 
     The fence is written before anything else is asked. Sending it again does no harm.
     """
-    scope = _scope(body)
-    after_seq = stopping.head(raw())
-    actor = caller_of(request).name
-    made = kills.kill(scope.scope, scope.name, actor, through="interface", request=request, reason=body.reason)
+    scope, actor, after_seq = _scope(body), caller_of(request).name, stopping.head(raw())
+    made = kills.kill(*scope, actor, through="interface", request=request, reason=body.reason)
     told = {"fence_ms": made.fence_us / 1_000, "is_fenced": not made.fence, "trouble": made.fence}
     return _sent(commands.Command(made.key, after_seq)) | told
 

@@ -63,7 +63,7 @@ def iso(ns: int) -> str:
     return f"{whole:%Y-%m-%dT%H:%M:%S}.{ns % SECOND_NS:09}Z"
 
 
-def place(told: str, shard: int) -> int:
+def located(told: str, shard: int) -> int:
     """The row number of `in_seq:ordinal`.
 
     Raises:
