@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from polytraders.commands import Answered, By, Command
     from polytraders.contracts.control import Killed
+    from polytraders.killing.spool import Kill
 
 OK, REFUSED, UNUSABLE = 0, 1, 2
 VERBS: Final = ("kill", "release", "rollout", "limits")
@@ -61,18 +62,19 @@ def kill(given: argparse.Namespace) -> int:
     """`polytraders kill`."""
     from polytraders import commands
 
-    def tell(fenced: commands.Fenced) -> None:
-        if fenced.error:
-            print(f"fence   NOT written: {fenced.error}")
+    def tell(kill: "Kill") -> None:
+        if kill.fence:
+            # Record and inbox may still understand it.
+            print(f"fence   NOT written: {kill.fence}")
         else:
-            print(f"fence   killed in {fenced.ms:.1f} ms: the loop obeys it with all else down")
+            print(f"fence   killed in {kill.fence_us / 1_000:.1f} ms: the loop obeys it with all else down")
 
-    done = commands.kill(_home(), _connected, _killed(given), _by(given), tell)
-    if done.command is None:
+    command = commands.kill(_home(), _connected, _killed(given), _by(given), tell)
+    if command is None:
         print("record  not written: the database cannot be reached. The fence holds; the record follows by itself.")
         return OK
     print("record  written")
-    return _tell(_wait(done.command), "loop    killed", needs_answer=False)
+    return _tell(_wait(command), "loop    killed", needs_answer=False)
 
 
 def release(given: argparse.Namespace) -> int:

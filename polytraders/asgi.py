@@ -1,6 +1,7 @@
 """The web process: HTTP to Django, WebSockets to consumers. It never loads the loop or numba."""
 
 import os
+from typing import Any
 
 from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
@@ -25,10 +26,12 @@ if settings.PROCESS == "web":
 
 bounds.bound_server()
 
-browsers = AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns)))
+browsers: Any = AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns)))
 # Programs send no origin: the stream asks for one itself where a session and not a key is shown.
-programs = AuthMiddlewareStack(URLRouter(stream_urlpatterns))
+programs: Any = AuthMiddlewareStack(URLRouter(stream_urlpatterns))
+# Channels' stubs want a narrower type than Django's `re_path` gives back.
+sockets: list[Any] = [re_path(r"^ws/v1/stream$", programs), re_path(r"", browsers)]
 application = ProtocolTypeRouter({
     "http": bounds.Bounded(http),
-    "websocket": URLRouter([re_path(r"^ws/v1/stream$", programs), re_path(r"", browsers)]),
+    "websocket": URLRouter(sockets),
 })  # fmt: skip

@@ -21,9 +21,11 @@ from apps.risk import controls
 from polytraders import fence
 from polytraders.config import load_limits
 from polytraders.contracts.control import Killed
-from polytraders.contracts.inputs import Kind, Scope
+from polytraders.contracts.inputs import Kind
+from polytraders.contracts.scope import Scope
 from polytraders.contracts.state import LIMITS
 from polytraders.killing import stopping
+from polytraders.killing.spool import Kill
 
 SCOPES: Final = tuple(scope.name.lower() for scope in Scope)
 STAGES: Final = ("replay", "shadow", "paper", "canary", "live")
@@ -80,20 +82,6 @@ class Command(NamedTuple):
     shard: int = 0
 
 
-class Fenced(NamedTuple):
-    """What became of the fence; `error` is "" when it was written."""
-
-    ms: float
-    error: str
-
-
-class Stopped(NamedTuple):
-    """What became of a kill; `command` is None when the database could not be reached: the fence holds."""
-
-    fence: Fenced
-    command: Command | None
-
-
 class Answered(NamedTuple):
     """What the loop said as which input; `code` is "" when the command was taken."""
 
@@ -102,60 +90,61 @@ class Answered(NamedTuple):
     in_seq: int = 0
 
 
-def kill(
-    home: Path,
-    connect: Connect,
-    killed: Killed,
-    by: By,
-    fenced: Callable[[Fenced], None] = lambda _: None,
-    through: str = "terminal",
-) -> Stopped:
-    """Stop a scope: fence, file, table, inbox, in this order. The audit's row follows from the file.
+def kill(home: Path, connect: Connect, killed: Killed, by: By, fenced: Callable[[Kill], None]) -> Command | None:
+    """Stop a scope: fence, file, table, inbox, in this order (`killing/stopping.py`).
 
     Args:
-        home: Folder of the fence.
+        home: Folder of the installation.
         connect: Gives a connection of the application's role; it is asked only when the fence is written.
         killed: What.
         by: Who, and why if it has been said.
-        fenced: Called as soon as the fence is written.
-        through: Which door it came through.
+        fenced: Called as soon as the fence is written, or could not be.
+
+    Returns:
+        None when the database cannot be reached: the fence holds, and the record follows by itself.
 
     Raises:
         CommandError: The scope cannot be named.
     """
     _named(killed)
-    kept = stopping.stop(
-        home, killed.scope, killed.name, by.actor, through=through, reason=by.reason, key=by.key, shard=by.shard
+    made = stopping.stop(
+        home, killed.scope, killed.name, by.actor, through="terminal", reason=by.reason, key=by.key, shard=by.shard
     )
-    first = Fenced(kept.fence_us / 1_000, kept.fence)
-    fenced(first)
+    fenced(made)
     try:
         with connect() as conn:
-            after = stopping.head(conn, by.shard)
-            stopping.record(conn, kept)
-            return Stopped(first, Command(kept.key, after, by.shard))
+            after_seq = stopping.head(conn, by.shard)
+            stopping.record(conn, made)
     except psycopg.OperationalError:
-        # The file stays, and whoever comes next writes the record.
-        return Stopped(first, None)
+        return None
+    return Command(made.key, after_seq, by.shard)
 
 
-def release(home: Path, conn: Connection, killed: Killed, by: By) -> Command:
+def release(home: Path, conn: Connection, killed: Killed, by: By, *, epoch: int | None = None) -> Command:
     """Let a scope trade again: table, fence, inbox, in this order.
 
+    Args:
+        home: Folder of the installation.
+        conn: Of the application's role.
+        killed: What.
+        by: Who and why.
+        epoch: Of the fence when it was decided; a kill since then wins.
+
     Raises:
-        CommandError: It has no reason, the scope cannot be named, or the fence is missing and this is not the global
-            scope.
+        CommandError: It has no reason, the scope cannot be named, something was killed since, or the fence is missing
+            and this is not the global scope.
     """
     if not by.reason.strip():
         raise CommandError(PRECONDITION, "a release needs its reason")
     _named(killed)
+    key = by.key or f"release:{uuid.uuid4().hex}"
     # A kill that still waits for its record is older than this release, and must stand before it.
     stopping.record_all(conn, home)
-    key = by.key or f"release:{uuid.uuid4().hex}"
     controls.note(conn, by.shard, killed, controls.RELEASE, actor=by.actor, reason=by.reason, key=key)
-    if not fence.release(home / fence.FILE, killed.scope, killed.name):
-        raise CommandError(PRECONDITION, "the fence is missing: release the global scope first")
-    return put(conn, "release", "release", by._replace(key=key), _scoped(killed, by))
+    if not fence.release(home / fence.FILE, killed.scope, killed.name, at=epoch):
+        raise CommandError(PRECONDITION, "the fence is missing, or something was killed since: look again")
+    told = {"scope": killed.scope.name.lower(), "name": killed.name, "reason": by.reason}
+    return put(conn, "release", "release", by._replace(key=key), told)
 
 
 def rollout(conn: Connection, strategy: str, stage: str, by: By) -> Command:
@@ -207,7 +196,3 @@ def put(conn: Connection, kind: str, permission: str, by: By, told: Mapping[str,
     after = stopping.head(conn, by.shard)
     inbox.put(conn, kind, by.actor, permission, key, told, EXPIRES_S, by.shard)
     return Command(key, after, by.shard)
-
-
-def _scoped(killed: Killed, by: By) -> dict[str, Any]:
-    return {"scope": killed.scope.name.lower(), "name": killed.name, "reason": by.reason}

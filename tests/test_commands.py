@@ -14,7 +14,8 @@ from apps.risk import controls
 from polytraders import commands, fence
 from polytraders.commands import By, CommandError
 from polytraders.contracts.control import EVERYTHING, Killed
-from polytraders.contracts.inputs import Scope
+from polytraders.contracts.scope import Scope
+from polytraders.killing.spool import Kill
 
 BY = By("test:ada", "a drill")
 ALL = Killed(Scope.GLOBAL)
@@ -39,34 +40,22 @@ def test_a_kill_is_in_fence_table_and_inbox_and_a_release_takes_it_from_all(conn
         assert fence.killed(home / fence.FILE) == {RAIN}, "the fence comes before the database is asked"
         yield conn
 
-    done = commands.kill(home, connect, RAIN, BY)
-    assert done.fence.error == ""
-    assert done.command is not None
+    fenced: list[Kill] = []
+    command = commands.kill(home, connect, RAIN, BY, fenced.append)
+    assert [kill.fence for kill in fenced] == [""]
+    assert command is not None
     assert controls.killed(conn, 0) == {RAIN}
     (row,) = inbox.take(conn, 0)
-    assert (row.kind, row.permission, row.key) == ("kill", "kill", done.command.key)
+    assert (row.kind, row.permission, row.key) == ("kill", "kill", command.key)
     assert row.payload == {"scope": "market", "name": "will-it-rain", "reason": "a drill"}
-    assert commands.waits(conn, done.command.key)
-    assert commands.answered(conn, done.command) is None
+    assert commands.waits(conn, command.key)
+    assert commands.answered(conn, command) is None
 
     released = commands.release(home, conn, RAIN, BY)
     assert fence.killed(home / fence.FILE) == frozenset()
     assert controls.killed(conn, 0) == frozenset()
     assert [row.kind for row in inbox.take(conn, 0)] == ["kill", "release"]
-    assert released.key != done.command.key
-
-
-def test_the_same_key_is_written_once(conn: Any, home: Path) -> None:
-    by = BY._replace(key="kill:once")
-
-    @contextmanager
-    def connect() -> Iterator[Any]:
-        yield conn
-
-    commands.kill(home, connect, ALL, by)
-    commands.kill(home, connect, ALL, by)
-    assert len(inbox.take(conn, 0)) == 1
-    assert conn.execute("SELECT count(*) FROM risk_control").fetchone() == (1,)
+    assert released.key != command.key
 
 
 def test_without_a_database_the_fence_holds(home: Path) -> None:
@@ -75,15 +64,14 @@ def test_without_a_database_the_fence_holds(home: Path) -> None:
         raise psycopg.OperationalError("away")
         yield
 
-    done = commands.kill(home, connect, ALL, BY)
-    assert done.command is None
+    assert commands.kill(home, connect, ALL, BY, lambda _: None) is None
     assert fence.killed(home / fence.FILE) == EVERYTHING
 
 
 @pytest.mark.parametrize("killed", [Killed(Scope.GLOBAL, "x"), Killed(Scope.MARKET), Killed(Scope.MARKET, "a\0b")])
 def test_a_scope_that_cannot_be_named_changes_nothing(conn: Any, home: Path, killed: Killed) -> None:
     for act in (
-        lambda: commands.kill(home, lambda: pytest.fail("asked for a connection"), killed, BY),
+        lambda: commands.kill(home, lambda: pytest.fail("asked for a connection"), killed, BY, lambda _: None),
         lambda: commands.release(home, conn, killed, BY),
     ):
         with pytest.raises(CommandError) as refused:

@@ -61,7 +61,7 @@ class Bounded:
 async def refuse(send: Send) -> None:
     """413, as a problem."""
     detail = f"a request's body may have at most {BODY_MAX:,} bytes; nothing was done"
-    response = problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "GOV_REQUEST_INVALID", detail)
+    response = problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "GOV_REQUEST_TOO_LARGE", detail)
     headers = [(name.lower().encode(), value.encode()) for name, value in response.headers.items()]
     headers += [(b"content-length", str(len(response.content)).encode()), (b"x-content-type-options", b"nosniff")]
     await send({"type": "http.response.start", "status": response.status_code, "headers": headers})

@@ -118,7 +118,7 @@ class Limits:
 
     def process_view(self, request: HttpRequest, view: Any, _args: Any, _kwargs: Any) -> HttpResponseBase | None:
         """The refusal, or None."""
-        if request.method in SAFE or getattr(view, "is_unlimited", False) or request.path.startswith("/api/"):
+        if request.method in SAFE or getattr(view, "is_unlimited", False) or request.path.startswith("/api/v1/"):
             return None
         name = request.resolver_match.url_name if request.resolver_match else ""
         address = str(request.META.get("REMOTE_ADDR") or "")

@@ -99,7 +99,7 @@ def needs_step_up(view: View[P]) -> View[P]:
 def led(request: HttpRequest) -> HttpResponseBase:
     """To the page that asks for a code, or first to the one that enrols an app; programs get a problem."""
     place = f"{reverse('step-up')}?{urlencode({'next': _back(request)})}"
-    if request.path.startswith("/api/") or not request.accepts("text/html"):
+    if request.path.startswith("/api/v1/") or not request.accepts("text/html"):
         return problem(
             HTTPStatus.FORBIDDEN, "GOV_STEP_UP_REQUIRED", "a code of the second factor is needed; nothing was done"
         )

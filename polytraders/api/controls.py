@@ -1,7 +1,5 @@
 """Controls: what is killed, kill and release, limits, the ladder, and what became of a command."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Annotated, Any, Final, Literal
 
@@ -11,15 +9,20 @@ from ninja import Field, Query, Schema
 
 from apps.monitoring.models import ScopeRecord, StrategyRecord
 from apps.risk import controls as table
+from apps.risk.models import Proposal
 from polytraders import commands, fence
 from polytraders.access import audit
 from polytraders.access.permissions import Permission
 from polytraders.api.endpoint import Resource, caller_of, invalid, missing
-from polytraders.api.places import TEXT_MAX, Shard, iso, raw, strategies, strategy_index
-from polytraders.console import board, health
+from polytraders.api.places import TEXT_MAX, Body, Shard, iso, raw, strategies
+from polytraders.config import limit_most
+from polytraders.console import board, checklist, foureyes, health, kills, rollouts
 from polytraders.console.problems import Refused
+from polytraders.console.scopes import Tree
 from polytraders.contracts.control import Killed
-from polytraders.contracts.inputs import Scope, Stage
+from polytraders.contracts.inputs import Stage
+from polytraders.contracts.scope import Scope
+from polytraders.killing import stopping
 
 controls = Resource("controls")
 ScopeName = Literal["global", "venue", "cluster", "market", "strategy"]
@@ -51,13 +54,12 @@ class ControlState(Schema):
     killed: list[Stopped]
 
 
-class KillBody(Schema):
+class KillBody(Body):
     """What to stop."""
 
     scope: ScopeName
     name: str = Field("", max_length=TEXT_MAX, description="Venue, cluster, strategy, or a market's id or slug.")
     reason: str = Field("", max_length=REASON_MAX, description="May be given later.")
-    shard: int = Field(0, ge=0, lt=32)
 
 
 class ReleaseBody(KillBody):
@@ -79,7 +81,35 @@ class KillDone(CommandSent):
 
     fence_ms: float
     is_fenced: bool
-    fence_error: str
+    trouble: str = Field(description="What could not be written at once; the record then follows by itself.")
+
+
+class Asked(Schema):
+    """Asked of the loop, or first of a second person."""
+
+    state: Literal["sent", "proposed"]
+    command: CommandSent | None
+    proposal: int | None = Field(description="Of /controls/proposals.")
+
+
+class ProposalItem(Schema):
+    """What one person proposed and another confirms."""
+
+    id: int
+    kind: str
+    target: str
+    before: str
+    after: str
+    actor: str
+    reason: str
+    state: Literal["waiting", "confirmed", "refused", "withdrawn", "expired", "done", "failed"]
+    expires_at: str
+
+
+class ProposalList(Schema):
+    """The newest."""
+
+    items: list[ProposalItem]
 
 
 class CommandState(Schema):
@@ -107,13 +137,12 @@ class LimitList(Schema):
     items: list[LimitItem]
 
 
-class LimitBody(Schema):
+class LimitBody(Body):
     """A limit's new value; the loop refuses what cannot be."""
 
     name: str = Field(min_length=1, max_length=TEXT_MAX, examples=["spread_max"])
     value: int = Field(ge=0, lt=1 << 63)
     reason: str = Field(min_length=1, max_length=REASON_MAX)
-    shard: int = Field(0, ge=0, lt=32)
 
 
 class Rung(Schema):
@@ -131,13 +160,12 @@ class Ladder(Schema):
     items: list[Rung]
 
 
-class RolloutBody(Schema):
+class RolloutBody(Body):
     """Where a strategy goes; up needs evidence, which the loop asks for."""
 
     strategy: str = Field(min_length=1, max_length=TEXT_MAX)
     stage: StageName
     reason: str = Field(min_length=1, max_length=REASON_MAX)
-    shard: int = Field(0, ge=0, lt=32)
 
 
 @controls.get("/controls", Permission.VIEW, ControlState, tagged=False)
@@ -164,12 +192,12 @@ def _stopped(shard: int) -> list[dict[str, Any]]:
         logged[Killed(scope, str(row.index) if name is None else name)] = row
     found = []
     for each in sorted(fenced | recorded | set(logged)):
-        row = logged.get(each)
+        told = logged.get(each)
         found.append({
             "scope": each.scope.name.lower(), "name": each.name, "by_fence": each in fenced,
-            "by_record": each in recorded, "by_log": row is not None,
-            "actor": row.actor if row else None, "reason": row.reason if row else None,
-            "at": iso(row.ts) if row else None,
+            "by_record": each in recorded, "by_log": told is not None,
+            "actor": told.actor if told else None, "reason": told.reason if told else None,
+            "at": iso(told.ts) if told else None,
         })  # fmt: skip
     return found
 
@@ -180,39 +208,47 @@ def kill(request: HttpRequest, body: KillBody) -> dict[str, Any]:
 
     The fence is written before anything else is asked. Sending it again does no harm.
     """
-
-    @contextmanager
-    def connect() -> Iterator[Any]:
-        yield raw()
-
-    scope = _scope(body)
-    actor = caller_of(request).name
-    done = commands.kill(settings.HOME, connect, scope, commands.By(actor, body.reason, shard=body.shard))
-    if done.command is None:
-        raise Refused(DOWN, "GOV_DB_UNAVAILABLE", "the fence is written and holds; record and loop were not reached")
-    audit.write(actor, "control.kill", _words(scope), reason=body.reason, after={"killed": True}, request=request)
-    told = {"fence_ms": done.fence.ms, "is_fenced": not done.fence.error, "fence_error": done.fence.error}
-    return _sent(done.command) | told
+    scope, actor, after_seq = _scope(body), caller_of(request).name, stopping.head(raw())
+    made = kills.kill(*scope, actor, through="interface", request=request, reason=body.reason)
+    told = {"fence_ms": made.fence_us / 1_000, "is_fenced": not made.fence, "trouble": made.fence}
+    return _sent(commands.Command(made.key, after_seq)) | told
 
 
 @controls.act(
-    "/controls/release", Permission.RELEASE, CommandSent,
+    "/controls/release", Permission.RELEASE, Asked,
     example={"scope": "market", "name": "will-it-rain", "reason": "the feed is back and agrees"},
 )  # fmt: skip
 def release(request: HttpRequest, body: ReleaseBody) -> dict[str, Any]:
-    """Let a scope trade again; the global scope needs a second person and is released on the page.
+    """Let a scope trade again; everything only by two people.
 
-    Record, fence, loop: it trades only when all three agree.
+    The check list of the page must be ticked. Record, fence, loop: it trades only when all three agree. The global
+    scope becomes a proposal that a second person confirms on the page.
     """
     scope = _scope(body)
+    tree = Tree(scope.name)
+    now = tree.strip()
+    line = tree.find(scope.scope, scope.name)
+    if line is None:
+        raise invalid("there is no such scope")
+    if not line.is_killed:
+        raise Refused(CONFLICT, commands.PRECONDITION, "it trades: there is nothing to release")
+    blocking = [check.title for check in checklist.release(line, tree, now) if check.blocks]
+    if blocking:
+        raise Refused(CONFLICT, commands.PRECONDITION, f"not ticked: {'; '.join(blocking)}")
     if scope.scope is Scope.GLOBAL:
-        raise Refused(CONFLICT, commands.PRECONDITION, "everything is released on the page by two people")
-    actor = caller_of(request).name
-    sent = _asked(
-        lambda: commands.release(settings.HOME, raw(), scope, commands.By(actor, body.reason, "", body.shard))
-    )
-    audit.write(actor, "control.release", _words(scope), reason=body.reason, after={"killed": False}, request=request)
-    return _sent(sent)
+        payload = {"scope": "global", "name": "", "epoch": tree.epoch}
+        return _proposed(
+            foureyes.propose(
+                request, "release", "everything", payload, before="killed", after="trading", reason=body.reason
+            )
+        )
+    by = commands.By(caller_of(request).name, body.reason)
+    sent = _asked(lambda: commands.release(settings.HOME, raw(), scope, by, epoch=tree.epoch or None))
+    audit.write(
+        by.actor, "control.release", kills.target(*scope), reason=body.reason,
+        before={"killed": True}, after={"killed": False}, request=request,
+    )  # fmt: skip
+    return _state(sent)
 
 
 @controls.get("/controls/limits", Permission.VIEW, LimitList, tagged=True)
@@ -225,21 +261,39 @@ def list_limits(request: HttpRequest, shard: Shard) -> dict[str, Any]:
 
 
 @controls.act(
-    "/controls/limits", Permission.LIMIT, CommandSent,
+    "/controls/limits", Permission.LIMIT, Asked,
     example={"name": "spread_max", "value": 400, "reason": "books are thin today"},
 )  # fmt: skip
-def set_limit(request: HttpRequest, body: LimitBody) -> dict[str, Any]:
-    """Lower one portfolio limit; what raises one needs a second person and is proposed on the page."""
-    known = commands.limits_in_force(raw(), body.shard)
-    if known is None or body.name not in known:
+def propose_limit(request: HttpRequest, body: LimitBody) -> dict[str, Any]:
+    """Propose another value of a portfolio limit; a second person confirms it on the page."""
+    found = commands.limits_in_force(raw())
+    if found is None or body.name not in found:
         raise invalid("there is no such limit")
-    actor, before = caller_of(request).name, known[body.name][0]
-    sent = _asked(lambda: commands.limit(raw(), body.name, body.value, commands.By(actor, body.reason, "", body.shard)))
-    audit.write(
-        actor, "limit.change", body.name, reason=body.reason,
-        before={"value": before}, after={"value": body.value}, request=request,
-    )  # fmt: skip
-    return _sent(sent)
+    if body.value > limit_most(body.name):
+        raise invalid(f"it must be from 0 to {limit_most(body.name)}")
+    before, payload = found[body.name][0], {"name": body.name, "value": body.value}
+    if before == body.value:
+        raise Refused(CONFLICT, "GOV_REQUEST_INVALID", "that is what is in force")
+    return _proposed(
+        foureyes.propose(
+            request, "limit", body.name, payload, before=f"{before:,}", after=f"{body.value:,}", reason=body.reason
+        )
+    )
+
+
+@controls.get("/controls/proposals", Permission.VIEW, ProposalList)
+def list_proposals(request: HttpRequest) -> dict[str, Any]:
+    """What waits for a second person, and what became of the last ones; newest first."""
+    return {
+        "items": [
+            {
+                "id": one.row.id, "kind": one.row.kind, "target": one.row.target, "before": one.row.before,
+                "after": one.row.after, "actor": one.row.actor, "reason": one.row.reason, "state": one.state,
+                "expires_at": one.row.expires_at.isoformat(),
+            }
+            for one in foureyes.listed(*foureyes.NEEDS)
+        ]
+    }  # fmt: skip
 
 
 @controls.get("/controls/commands/{key}", Permission.VIEW, CommandState)
@@ -271,22 +325,35 @@ def get_rollout(request: HttpRequest, shard: Shard) -> dict[str, Any]:
 
 
 @rollout.act(
-    "/rollout", Permission.PROMOTE, CommandSent,
+    "/rollout", Permission.PROMOTE, Asked,
     example={"strategy": "logit", "stage": "shadow", "reason": "drifts since noon"},
 )  # fmt: skip
 def move_strategy(request: HttpRequest, body: RolloutBody) -> dict[str, Any]:
-    """Move a strategy on the ladder; down is immediate, up is refused by the loop without evidence."""
-    names = strategies(body.shard)
-    index = strategy_index(body.strategy, names)
-    row = StrategyRecord.objects.get(shard=body.shard, strategy=index)
-    actor = caller_of(request).name
-    told = row.name or str(index)
-    sent = _asked(lambda: commands.rollout(raw(), told, body.stage, commands.By(actor, body.reason, "", body.shard)))
+    """Move a strategy on the ladder; down is immediate, up is proposed with its evidence to a second person."""
+    tree = Tree(deep=False)
+    now, wanted = tree.strip(), Stage[body.stage.upper()]
+    rungs = rollouts.ladder(tree.strategies, now.loop.loop_ts if now.loop else 0)
+    rung = next((one for one in rungs if one.name == body.strategy), None)
+    if rung is None:
+        raise invalid("no such strategy")
+    if wanted == rung.stage:
+        raise Refused(CONFLICT, "GOV_REQUEST_INVALID", "that is where it is")
+    before, after = rung.stage.name.lower(), wanted.name.lower()
+    if wanted > rung.stage:
+        if wanted != rung.following or rung.missing:
+            missing_words = ", ".join(rung.missing) or "the stages between"
+            raise Refused(CONFLICT, "GOV_ROLLOUT_EVIDENCE_MISSING", f"missing: {missing_words}")
+        payload = {"strategy": rung.name, "stage": after, "evidence": rung.evidence._asdict()}
+        return _proposed(
+            foureyes.propose(request, "rollout", rung.name, payload, before=before, after=after, reason=body.reason)
+        )
+    by = commands.By(caller_of(request).name, body.reason)
+    sent = _asked(lambda: commands.rollout(raw(), rung.name, after, by))
     audit.write(
-        actor, "rollout.move", told, reason=body.reason,
-        before={"stage": _rung(row)["stage"]}, after={"stage": body.stage}, request=request,
+        by.actor, "rollout.down", rung.name, reason=body.reason,
+        before={"stage": before}, after={"stage": after}, request=request,
     )  # fmt: skip
-    return _sent(sent)
+    return _state(sent)
 
 
 def _rung(row: StrategyRecord) -> dict[str, Any]:
@@ -310,10 +377,6 @@ def _scope(body: KillBody) -> Killed:
     return scope
 
 
-def _words(scope: Killed) -> str:
-    return scope.scope.name.lower() if scope.scope is Scope.GLOBAL else f"{scope.scope.name.lower()} {scope.name}"
-
-
 def _asked(ask: Any) -> commands.Command:
     try:
         found: commands.Command = ask()
@@ -327,3 +390,11 @@ def _asked(ask: Any) -> commands.Command:
 def _sent(command: commands.Command) -> dict[str, Any]:
     address = f"/api/v1/controls/commands/{command.key}?after_seq={command.after_seq}&shard={command.shard}"
     return {"key": command.key, "after_seq": command.after_seq, "href": address}
+
+
+def _state(command: commands.Command) -> dict[str, Any]:
+    return {"state": "sent", "command": _sent(command), "proposal": None}
+
+
+def _proposed(proposal: Proposal) -> dict[str, Any]:
+    return {"state": "proposed", "command": None, "proposal": proposal.id}

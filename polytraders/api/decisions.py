@@ -21,11 +21,11 @@ from polytraders.api.places import (
     Shard,
     StrategyName,
     iso,
+    located,
     market_index,
     market_ref,
     markets,
     page,
-    place,
     strategies,
     strategy_index,
 )
@@ -122,7 +122,7 @@ def list_decisions(
     """
     names = strategies(shard)
     rows = _filtered(shard, names, strategy, market, code, verdict)
-    found, more = page(rows, limit, before=None if cursor is None else place(cursor, shard))
+    found, more = page(rows, limit, before=None if cursor is None else located(cursor, shard))
     known = markets(shard, (row.market for row in found))
     return {"items": [_item(row, names, known) for row in found], "next": found[-1].decision_id if more else None}
 

@@ -87,6 +87,8 @@ class Right:
         if not is_safe and self.permission in stepup.STEPPED:
             _stepped_up(request, caller)
         request.caller = caller  # type: ignore[attr-defined]
+        # What asks who it is finds the person who answers for the key: two keys of one person are one person.
+        request.user = caller.user
         return caller
 
 

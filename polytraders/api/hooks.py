@@ -64,7 +64,7 @@ def unseal(sealed: bytes) -> str:
     Raises:
         InvalidToken: The instance has another secret than the one it was sealed under.
     """
-    return _box().decrypt(bytes(sealed)).decode()
+    return _box().decrypt(sealed).decode()
 
 
 def _box() -> Fernet:
@@ -173,7 +173,7 @@ def _sent(
             "User-Agent": "polytraders-webhook/1",
             "Polytraders-Event": one.kind,
             "Polytraders-Delivery": one.event_id,
-            SIGNATURE: signature(unseal(one.webhook.sealed), body, int(clock())),
+            SIGNATURE: signature(unseal(bytes(one.webhook.sealed)), body, int(clock())),
         }
         request = client.build_request("POST", to.url, content=body, headers=headers)
         request.extensions["sni_hostname"] = to.name

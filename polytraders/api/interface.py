@@ -12,14 +12,19 @@ from polytraders.api.money import ledger, positions
 from polytraders.api.orders import orders
 from polytraders.api.reference import loops, named, reasons
 from polytraders.api.replays import replays
+from polytraders.api.trail import audit
 from polytraders.api.webhooks import webhooks
 
 __all__ = ["ENDPOINTS", "RESOURCES", "api"]
 
 RESOURCES = (
-    loops, markets, decisions, orders, positions, ledger, controls, rollout, named, replays, reasons, events, webhooks,
+    loops, markets, decisions, orders, positions, ledger, controls, rollout, named, replays, reasons, events, audit,
+    webhooks,
 )  # fmt: skip
 api: NinjaAPI = Interface()
 for resource in RESOURCES:
     api.add_router("", resource.router)
 see_to_refusals(api)
+# As people read them, not as they happened to be imported.
+_ORDER = [resource.tag for resource in RESOURCES]
+ENDPOINTS.sort(key=lambda each: _ORDER.index(each.tag))

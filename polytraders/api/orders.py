@@ -17,11 +17,11 @@ from polytraders.api.places import (
     Page,
     Shard,
     iso,
+    located,
     market_index,
     market_ref,
     markets,
     page,
-    place,
     strategies,
 )
 from polytraders.contracts.market import Action, Outcome
@@ -106,7 +106,7 @@ def list_orders(
         rows = rows.filter(status=status)
     if is_open is not None:
         rows = rows.filter(is_open=is_open)
-    found, more = page(rows, limit, before=None if cursor is None else place(cursor, shard))
+    found, more = page(rows, limit, before=None if cursor is None else located(cursor, shard))
     names, known = strategies(shard), markets(shard, (row.market for row in found))
     return {"items": [_order(row, names, known) for row in found], "next": _place(found[-1].id) if more else None}
 
@@ -136,7 +136,7 @@ def list_fills(
         if key is None:
             raise invalid("an order is in_seq:market:strategy")
         rows = rows.filter(**key)
-    found, more = page(rows, limit, before=None if cursor is None else place(cursor, shard))
+    found, more = page(rows, limit, before=None if cursor is None else located(cursor, shard))
     names, known = strategies(shard), markets(shard, (row.market for row in found))
     return {"items": [_fill(row, names, known) for row in found], "next": _place(found[-1].id) if more else None}
 
@@ -144,7 +144,7 @@ def list_fills(
 @orders.get("/fills/{fill_id}", Permission.VIEW, FillItem, tagged=True)
 def get_fill(request: HttpRequest, fill_id: str, shard: Shard) -> dict[str, Any]:
     """One fill."""
-    row = FillRecord.objects.filter(id=place(fill_id, shard)).first()
+    row = FillRecord.objects.filter(id=located(fill_id, shard)).first()
     if row is None:
         raise missing("no such fill")
     return _fill(row, strategies(shard), markets(shard, [row.market]))

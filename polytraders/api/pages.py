@@ -140,7 +140,7 @@ def operations(host: str) -> list[tuple[str, Operation]]:
 def _answer(told: dict[str, Any], said: dict[str, Any]) -> tuple[str, str]:
     if "$ref" in told:
         told = said["components"]["responses"][told["$ref"].rpartition("/")[2]]
-    content = next(iter(told.get("content", {}).values()), {})
+    content: dict[str, Any] = next(iter(told.get("content", {}).values()), {})
     return told["description"], content.get("schema", {}).get("$ref", "").rpartition("/")[2]
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, Generic, TypeVar
 from django.db import connection
 from django.db.models import Model, QuerySet
 from ninja import Field, Query, Schema
+from pydantic import ConfigDict
 
 from apps.monitoring.models import StrategyRecord
 from apps.registry.models import MarketRecord
@@ -34,6 +35,12 @@ MarketName = Annotated[
 StrategyName = Annotated[str | None, Query(None, max_length=TEXT_MAX, description="Name or index of a strategy.")]
 
 
+class Body(Schema):
+    """What is sent: a field that nobody knows is a mistake and not overlooked."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
 class MarketRef(Schema):
     """Which market; what the registry has not told is null."""
 
@@ -56,7 +63,7 @@ def iso(ns: int) -> str:
     return f"{whole:%Y-%m-%dT%H:%M:%S}.{ns % SECOND_NS:09}Z"
 
 
-def place(told: str, shard: int) -> int:
+def located(told: str, shard: int) -> int:
     """The row number of `in_seq:ordinal`.
 
     Raises:

@@ -27,7 +27,7 @@ SETTINGS = "SELECT body FROM log_record WHERE shard = %s AND what = %s AND index
 class ReasonCode(Schema):
     """One line of the closed registry."""
 
-    code: str = Field(examples=["STRAT_EDGE_BELOW_MIN"])
+    code: str = Field(examples=["STRAT_EDGE_DETECTED"])
     number: int
     stage: int
     owner: str

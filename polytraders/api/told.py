@@ -166,7 +166,7 @@ def newest(conn: Any, shard: int, before: int, most: int) -> list[Envelope]:
 
 def _envelopes(shard: int, rows: Iterable[tuple[Place, tuple[Any, ...]]]) -> list[Envelope]:
     names = strategies(shard)
-    opened = [
+    opened: list[tuple[Place, Any, Any]] = [
         (at, *reading.unbody(bytes(row[2]))) if at.ordinal != INPUT_ITSELF else (at, row, None) for at, row in rows
     ]
     outs = [out for at, out, _ in opened if at.ordinal != INPUT_ITSELF]

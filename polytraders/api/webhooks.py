@@ -13,7 +13,7 @@ from polytraders.api import hooks, told
 from polytraders.api.addresses import URL_MAX, AddressError, checked
 from polytraders.api.endpoint import Resource, caller_of, invalid, missing
 from polytraders.api.models import Delivery, Webhook
-from polytraders.api.places import Cursor, Limit, Page, number, page, raw
+from polytraders.api.places import Body, Cursor, Limit, Page, number, page, raw
 from polytraders.console.problems import Refused
 
 webhooks = Resource("webhooks")
@@ -40,7 +40,7 @@ class WebhookMade(WebhookItem):
     secret: str = Field(examples=["whsec_..."])
 
 
-class WebhookBody(Schema):
+class WebhookBody(Body):
     """Whom to tell of what."""
 
     url: str = Field(min_length=1, max_length=URL_MAX, description="https, to a public address.")

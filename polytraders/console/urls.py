@@ -31,7 +31,6 @@ from polytraders.console import (
     trail,
     views,
 )
-from polytraders.console.api import api
 
 DECISION = r"(?P<decision_id>[0-9]{1,17}:[0-9]{1,17})"
 
@@ -96,7 +95,6 @@ urlpatterns = [
     re_path(r"^trace/(?P<correlation_id>[0-9]{1,12}:[0-9]{1,9}:[0-9]{1,9})$", tracing.one, name="trace-of"),
     path("jobs/<int:job_id>", jobs.job, name="job"),
     path("jobs/<int:job_id>/cancel", jobs.cancel, name="job-cancel"),
-    path("api/v1/", api.urls),
     path("orders/", orders.orders, name="orders"),
     path("orders/<str:order_id>", orders.order, name="order"),
     path("orders/<str:order_id>/pull", trades.pull, name="order-pull"),

@@ -1,5 +1,6 @@
 """The interface over a log that a world has written: people with roles, keys with scopes, a fence of the test's own."""
 
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +12,9 @@ from django.test import Client
 from polytraders import fence
 from polytraders.access import keys
 from polytraders.access.limiting import counter
-from polytraders.access.permissions import Role
+from polytraders.access.permissions import MARK, Role
+from polytraders.api.places import raw
+from tests.ledger.booked import book, example
 from tests.web.conftest import ada, empty, entered, log, says
 
 __all__ = ["ada", "empty", "log", "says"]
@@ -78,3 +81,21 @@ def keyed(log: Any) -> Keyed:
         return Program(keys.make("a test", owner, scopes, days)[1])
 
     return make
+
+
+@pytest.fixture
+def stepped(ada: Client) -> Client:
+    """Ada, who has just given a code of her second factor."""
+    session = ada.session
+    session[MARK] = time.time()
+    session.save()
+    return ada
+
+
+@pytest.fixture
+def booked(log: Any) -> None:
+    """The ledger's worked example in the log's books."""
+    from apps.ledger.models import Movement
+
+    if not Movement.objects.exists():
+        book(raw(), example(), 0)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from polytraders import fence
 from polytraders.access import keys
 from polytraders.access.keys import SCOPES
 from polytraders.access.permissions import MATRIX, Permission, Role
@@ -126,7 +127,7 @@ def test_a_login_needs_the_csrf_token_and_a_key_does_not(log: Written, home: Any
     assert keyed("risk").post("/api/v1/controls/kill", body).status_code == 200
 
 
-def test_a_key_releases_with_a_code_of_its_owners_second_factor(log: Written, home: Any, keyed: Keyed) -> None:
+def test_a_key_releases_with_its_owners_code(log: Written, home: Any, keyed: Keyed, says: Says) -> None:
     from django.contrib.auth import get_user_model
     from django_otp.oath import TOTP
     from django_otp.plugins.otp_totp.models import TOTPDevice
@@ -134,7 +135,10 @@ def test_a_key_releases_with_a_code_of_its_owners_second_factor(log: Written, ho
     program = keyed("risk")
     owner = get_user_model().objects.get(pk=keys.principal(f"Bearer {program.key}").owner.pk)  # type: ignore[union-attr]
     device = TOTPDevice.objects.create(user=owner, name="app", confirmed=True)
-    body = {"scope": "market", "name": "market-1", "reason": "it agrees again"}
+    says()
+    kill = {"scope": "strategy", "name": "makes", "reason": "a drill"}
+    assert program.post("/api/v1/controls/kill", kill).status_code == 200
+    body = {"scope": "strategy", "name": "makes", "reason": "it agrees again"}
     problem(
         program.post("/api/v1/controls/release", body, **{"Polytraders-OTP": "000000"}), 403, "GOV_STEP_UP_REQUIRED"
     )
@@ -143,5 +147,7 @@ def test_a_key_releases_with_a_code_of_its_owners_second_factor(log: Written, ho
     code = f"{TOTP(device.bin_key, device.step, device.t0, device.digits, device.drift).token():06}"
     answer = program.post("/api/v1/controls/release", body, **{"Polytraders-OTP": code})
     assert answer.status_code == 200, answer.content
+    assert answer.json()["state"] == "sent"
+    assert fence.killed(home / fence.FILE) == frozenset()
     again = program.post("/api/v1/controls/release", body, **{"Polytraders-OTP": code})
     problem(again, 403, "GOV_STEP_UP_REQUIRED")

@@ -14,14 +14,13 @@ from polytraders.access.permissions import MARK, Role
 from polytraders.api import endpoint
 from polytraders.api.pages import described
 from tests.web.conftest import Says, entered
-from tests.written import Written
 
 EXAMPLES = 4
 TOKEN = "c" * 32
 
 
 @pytest.fixture(params=[Role.ADMIN, Role.READ_ONLY])
-def person(request: Any, log: Written, says: Says, home: Any, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+def person(request: Any, booked: None, says: Says, home: Any, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """Headers of somebody who is logged in, and has just given a code."""
     says()
     for name in ("ASK", "ACT"):
