@@ -120,7 +120,7 @@ def scrub(request: HttpRequest) -> HttpResponseBase:
         "part": at / head["seq"],
         "asked_time": request.GET.get("at", "") if moment is not None else "",
         "is_wrong": bool(request.GET.get("at")) and moment is None,
-        **jobs.context_of(jobs.latest("state", in_seq=at)),
+        **jobs.context_of(jobs.latest_of([("state", {"in_seq": at})])[0]),
     }
     return show(request, "console/replays_scrub.html", "replays", context)
 

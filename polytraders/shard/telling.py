@@ -25,16 +25,11 @@ STATUS_S: Final = 0.2
 """The loop's own row is written at most so often."""
 MARKS_S: Final = 1.0
 """What our holdings trade at is written at most so often."""
-MONEY: Final = (
-    "cash", "reserved", "equity", "realised", "fees", "deposited", "exposure", "mark", "high_day", "drawdown_day",
-    "drawdown_week",
-)  # fmt: skip
-"""Of the portfolio; micro-pUSD, drawdowns in ppm of their high."""
 SILENT_NS: Final = 10 * NANO
 BOOK_STATES: Final = {s.BOOK_OK: "ok", s.BOOK_NONE: "none", s.BOOK_RESYNC: "resync"}
 
 MONEY: Final = (
-    "cash", "reserved", "equity", "realised", "fees", "deposited", "exposure", "high_day", "high_week",
+    "cash", "reserved", "equity", "realised", "fees", "deposited", "exposure", "mark", "high_day", "high_week",
     "drawdown_day", "drawdown_week",
 )  # fmt: skip
 """Fields of the portfolio that pages show: micro-pUSD, and the two drawdowns in ppm of their high."""

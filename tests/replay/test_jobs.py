@@ -237,7 +237,8 @@ def test_its_time_is_bounded_by_the_clock_and_it_is_ended_then(place: str) -> No
 def test_progress_never_goes_back_and_stays_within_one(place: str) -> None:
     asked = jobs.start("doubled", {"number": 1}, "ada")
     seen: list[float] = []
-    child = Slow([[j.Progress(part, "x")] for part in (0.4, 0.2, 7.0, -1.0)] + [[j.Result({})]])
+    told: list[Any] = [j.Progress(part, "x") for part in (0.4, 0.2, 7.0, -1.0)]
+    child = Slow([*([one] for one in told), [j.Result({})]])
 
     def clock() -> float:
         seen.append(one(asked).part)

@@ -92,8 +92,9 @@ def test_home_draws_money_and_limits(log: Written, ada: Client, says: Says) -> N
         "deposited": 10_000_000_000, "exposure": 4_500_000_000, "mark": 5, "drawdown_day": 41_000, "drawdown_week": 1,
     })  # fmt: skip
     with connection.cursor() as cursor:
+        raw: Any = cursor
         for minute, earned in enumerate((0, 30_000_000, 12_340_000)):
-            write_money(cursor, 0, told.loop_ts + (minute - 2) * MINUTE_NS, {**told.money, "equity": 10**10 + earned})
+            write_money(raw, 0, told.loop_ts + (minute - 2) * MINUTE_NS, {**told.money, "equity": 10**10 + earned})
     try:
         text = page(ada, "/")
     finally:

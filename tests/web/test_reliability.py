@@ -68,7 +68,8 @@ def scores(log: Written) -> Any:
         ScoreRecord.objects.create(shard=0, **dict(zip(names, row, strict=True)))
     for market in range(7):
         ScoredRecord.objects.create(shard=0, market=market, payout=0, forecasts=1)
-    for row in (
+    filled: Any
+    for filled in (
         (0, scoring.SLIPPAGE, 0, 8, 1e6, 4e12, 0), (0, scoring.SLIPPAGE, 3, 2, 12e6, 72e12, 0),
         (0, scoring.FILLING, 9, 10, 9.3, 8.0, 7),
     ):  # fmt: skip

@@ -13,8 +13,9 @@ from apps.monitoring.models import LoopRecord, StrategyRecord
 from apps.oms.models import FillRecord
 from apps.risk.models import Proposal
 from polytraders.access.permissions import Role
+from polytraders import commands as sending
+from polytraders.commands import Answered
 from polytraders.console import asked, foureyes, limits, rollouts, stress
-from polytraders.console.asked import Answered
 from polytraders.console.pictures.heat import COLUMNS_MOST, INK_MOST, heat
 from polytraders.console.pictures.stressed import picture
 from polytraders.console.stress import Held
@@ -92,7 +93,7 @@ def test_a_limit_is_proposed_by_one_and_confirmed_by_another(
     assert "Confirm" in abel.get("/risk/").content.decode()
     own = stepped(ada).get("/risk/").content.decode()
     assert "Withdraw" in own and ">Confirm<" not in own
-    monkeypatch.setattr(asked, "answer", lambda *_: Answered(77, "", ""))
+    monkeypatch.setattr(asked, "answer", lambda *_: Answered("", "", 77))
     page = abel.post(f"/risk/limits/{proposal.id}", {"answer": "yes"}, follow=True).content.decode()
     ((kind, actor, permission, payload),) = commands()
     assert (kind, actor, permission) == ("limit", "abel", "limits")
@@ -109,7 +110,7 @@ def test_what_the_loop_refuses_is_shown_and_kept(
     ada.post("/risk/limits", {"name": "depth_min", "value": "7", "reason": "x"})
     proposal = Proposal.objects.order_by("-id").first()
     assert proposal is not None
-    monkeypatch.setattr(asked, "answer", lambda *_: Answered(78, "GOV_COMMAND_INVALID", "not that"))
+    monkeypatch.setattr(asked, "answer", lambda *_: Answered("GOV_COMMAND_INVALID", "not that", 78))
     abel = stepped(entered("abel", Role.ADMIN))
     page = abel.post(f"/risk/limits/{proposal.id}", {"answer": "yes"}, follow=True).content.decode()
     assert "The loop refused: not that" in page
@@ -153,7 +154,7 @@ def test_a_late_answer_of_the_loop_is_kept_by_the_job(
     assert [step.state for step in proposal.steps.all()] == ["confirmed"]
     assert foureyes.settle() == 0
     key = f"proposal:{proposal.id}"
-    monkeypatch.setattr(asked, "find", lambda given, *_: Answered(5, "", "") if given == key else None)
+    monkeypatch.setattr(sending, "answered", lambda _, sent: Answered("", "", 5) if sent.key == key else None)
     assert foureyes.settle() == 1
     assert [step.state for step in proposal.steps.order_by("id")] == ["confirmed", "done"]
 
