@@ -98,7 +98,7 @@ def test_no_table_asks_more_than_a_few_questions_nor_counts_a_large_one(log: Wri
             assert "COUNT(*)" not in sql or "LIMIT" in sql, sql
 
 
-def test_a_large_table_is_estimated_and_its_pages_end() -> None:
+def test_a_large_table_is_estimated_and_its_pages_end(monkeypatch: pytest.MonkeyPatch) -> None:
     class Rows:
         """A queryset that must not be counted."""
 
@@ -129,12 +129,8 @@ def test_a_large_table_is_estimated_and_its_pages_end() -> None:
         def cursor(self) -> Cursor:
             return Cursor()
 
-    before = tables.connection
-    tables.connection = Connection()  # type: ignore[assignment]
-    try:
-        assert Pages(Rows(), 50).count == 50 * tables.PAGES_MAX  # type: ignore[arg-type]
-    finally:
-        tables.connection = before
+    monkeypatch.setattr(tables, "connection", Connection())
+    assert Pages(Rows(), 50).count == 50 * tables.PAGES_MAX  # type: ignore[arg-type]
 
 
 def test_a_decision_shows_the_votes_of_its_row_and_links_its_code(log: Written) -> None:
