@@ -24,14 +24,14 @@ Message = dict[str, Any]
 async def asked(headers: list[tuple[bytes, bytes]], *chunks: bytes) -> tuple[int, bytes, int]:
     """Status, body, and how much of the request reached the application, which reads all of it."""
     reached = 0
-    sent: list[Message] = []
+    sent: list[Any] = []
     coming = [{"type": "http.request", "body": part, "more_body": True} for part in chunks]
     coming.append({"type": "http.request", "body": b"", "more_body": False})
 
     async def receive() -> Message:
         return coming.pop(0)
 
-    async def send(message: Message) -> None:
+    async def send(message: Any) -> None:
         sent.append(message)
 
     async def app(_scope: Any, receive: Any, send: Any) -> None:

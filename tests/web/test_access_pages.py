@@ -13,6 +13,7 @@ from django.contrib.auth.models import User
 from django.db import connection, connections, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from kombu.exceptions import OperationalError
 
 import polytraders.celery  # noqa: F401 - tasks are sent where its settings say
 from polytraders.access import audit, keys

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from apps.monitoring.models import LoopRecord, StrategyRecord
 from apps.oms.models import FillRecord
 from apps.risk.models import Proposal
-from polytraders.access.permissions import Role
 from polytraders import commands as sending
+from polytraders.access.permissions import Role
 from polytraders.commands import Answered
 from polytraders.console import asked, foureyes, limits, rollouts, stress
 from polytraders.console.pictures.heat import COLUMNS_MOST, INK_MOST, heat
