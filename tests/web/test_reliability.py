@@ -74,7 +74,7 @@ def scores(log: Written) -> Any:
         (0, scoring.FILLING, 9, 10, 9.3, 8.0, 7),
     ):  # fmt: skip
         fields = ("strategy", "what", "bin", "count", "expected", "came", "whole")
-        ExecutionRecord.objects.create(shard=0, **dict(zip(fields, row, strict=True)))
+        ExecutionRecord.objects.create(shard=0, **dict(zip(fields, filled, strict=True)))
     yield
     for model in (ScoreRecord, ScoredRecord, ExecutionRecord):
         model.objects.all().delete()
