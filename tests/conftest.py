@@ -3,6 +3,7 @@ servers are their own (`isolation.py` sees to it that no other is ever found).""
 
 import os
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from polytraders.supervisor.postgres import Postgres
 from polytraders.supervisor.valkey import Valkey
 from tests import servers
 
+# Every worker has to collect the same tests, so what differs from run to run is chosen once, by the first process.
+os.environ.setdefault("FAULTS_SEED", str(time.time_ns() // 10**9 % 100_000))
 settings.register_profile("repeat", deadline=None, derandomize=True)
 # HYPOTHESIS_PROFILE=explore looks for cases that nobody has seen yet.
 settings.register_profile("explore", deadline=None, print_blob=True)

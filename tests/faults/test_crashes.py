@@ -7,7 +7,6 @@ import os
 import random
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,8 +19,8 @@ from tests.faults.crashes import Line, all_points
 from tests.faults.exchange import ROOT
 from tests.shard.rig import Rig, frames
 
-SEED = int(os.environ.get("FAULTS_SEED", time.time_ns() // 10**9 % 100_000))
-"""Another one each run; a failure shows it, and FAULTS_SEED repeats it."""
+SEED = int(os.environ["FAULTS_SEED"])
+"""Another one each run (`tests/conftest.py`); a failure shows it, and the variable repeats it."""
 
 
 @pytest.fixture(scope="module")

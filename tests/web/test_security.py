@@ -19,7 +19,8 @@ OPEN = {"login", "login-code", "logout", "setup", "healthz", "metrics"}
 """Addresses in front of the log-in, each tested by itself."""
 ELSEWHERE = ("admin/", "api/")
 """Parts with tables of their own: tests of the admin, tests of the interface."""
-EXAMPLES = ("7:1", "1", "x", "EXEC_FILL", "1:1:1", "0:1", "a" * 64, "0x" + "a" * 64)
+UUID = "00000000-0000-4000-8000-000000000000"
+EXAMPLES = ("7:1", "1", "x", "EXEC_FILL", "1:1:1", "0:1", "a" * 64, "0x" + "a" * 64, UUID)
 HEADERS = {
     "X-Frame-Options": "DENY",
     "X-Content-Type-Options": "nosniff",
