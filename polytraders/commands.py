@@ -41,6 +41,7 @@ PRECONDITION: Final = "GOV_RELEASE_PRECONDITION"
 
 Connection = psycopg.Connection[Any]
 Connect = Callable[[], AbstractContextManager[Connection]]
+Whole = Callable[[], AbstractContextManager[Any]]
 
 
 class CommandError(ValueError):
@@ -120,15 +121,26 @@ def kill(home: Path, connect: Connect, killed: Killed, by: By, fenced: Callable[
     return Command(made.key, after_seq, by.shard)
 
 
-def release(home: Path, conn: Connection, killed: Killed, by: By, *, epoch: int | None = None) -> Command:
-    """Let a scope trade again: table, fence, inbox, in this order.
+def release(
+    home: Path,
+    conn: Connection,
+    killed: Killed,
+    by: By,
+    *,
+    epoch: int | None = None,
+    whole: Whole | None = None,
+    noted: Callable[[], None] = lambda: None,
+) -> Command:
+    """Let a scope trade again: table and its commit, fence, inbox, in this order, so that a kill in between wins.
 
     Args:
         home: Folder of the installation.
-        conn: Of the application's role.
+        conn: Of the application's role, in autocommit and outside of any transaction.
         killed: What.
         by: Who and why.
-        epoch: Of the fence when it was decided; a kill since then wins.
+        epoch: Of the fence when it was decided, 0 = there was none; a kill since then wins.
+        whole: A transaction on `conn` by whoever manages it; psycopg's own by default.
+        noted: Called in the transaction of the table's row, for what must be kept with it.
 
     Raises:
         CommandError: It has no reason, the scope cannot be named, something was killed since, or the fence is missing
@@ -137,14 +149,19 @@ def release(home: Path, conn: Connection, killed: Killed, by: By, *, epoch: int 
     if not by.reason.strip():
         raise CommandError(PRECONDITION, "a release needs its reason")
     _named(killed)
-    key = by.key or f"release:{uuid.uuid4().hex}"
-    # A kill that still waits for its record is older than this release, and must stand before it.
-    stopping.record_all(conn, home)
-    controls.note(conn, by.shard, killed, controls.RELEASE, actor=by.actor, reason=by.reason, key=key)
-    if not fence.release(home / fence.FILE, killed.scope, killed.name, at=epoch):
+    path, key, begun = home / fence.FILE, by.key or f"release:{uuid.uuid4().hex}", whole or conn.transaction
+    if epoch is not None and fence.epoch(path) != epoch:
+        raise CommandError(PRECONDITION, "something was killed or released since: look again")
+    with begun():
+        # A kill that still waits for its record is older than this release, and must stand before it.
+        stopping.record_all(conn, home)
+        controls.note(conn, by.shard, killed, controls.RELEASE, actor=by.actor, reason=by.reason, key=key)
+        noted()
+    if not fence.release(path, killed.scope, killed.name, at=epoch or None):
         raise CommandError(PRECONDITION, "the fence is missing, or something was killed since: look again")
     told = {"scope": killed.scope.name.lower(), "name": killed.name, "reason": by.reason}
-    return put(conn, "release", "release", by._replace(key=key), told)
+    with begun():
+        return put(conn, "release", "release", by._replace(key=key), told)
 
 
 def rollout(conn: Connection, strategy: str, stage: str, by: By) -> Command:

@@ -134,7 +134,8 @@ class ControlRecord(models.Model):
 class Proposal(models.Model):
     """Something that a second person must confirm: a limit, a release of everything, a step of the ladder.
 
-    `before` and `after` are for people; `payload` is what the loop will be asked. Its states are its steps.
+    `before` and `after` are for people; `payload` is what the loop will be asked. Its states are its steps. `person` is
+    who `actor` is, a key's owner for a key: the database finds it out.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -145,6 +146,7 @@ class Proposal(models.Model):
     before = models.TextField()
     after = models.TextField()
     actor = models.TextField()
+    person = models.TextField(db_default="")
     reason = models.TextField()
     at = models.DateTimeField(db_default=functions.Now())
     expires_at = models.DateTimeField()
@@ -161,7 +163,7 @@ class Proposal(models.Model):
 
 
 class ProposalStep(models.Model):
-    """One state of a proposal. The database takes a confirmation from nobody who proposed it, and one answer only."""
+    """One state of a proposal. The database takes no confirmation from the person who proposed it, and one answer only."""
 
     id = models.BigAutoField(primary_key=True)
     proposal = models.ForeignKey(Proposal, models.DO_NOTHING, related_name="steps")

@@ -3,7 +3,6 @@
 from http import HTTPStatus
 from typing import Annotated, Any, Final, Literal
 
-from django.conf import settings
 from django.http import HttpRequest
 from ninja import Field, Query, Schema
 
@@ -14,6 +13,7 @@ from polytraders import commands, fence
 from polytraders.access import audit
 from polytraders.access.permissions import Permission
 from polytraders.api.endpoint import Resource, caller_of, invalid, missing
+from polytraders.api.idempotency import Runs
 from polytraders.api.places import TEXT_MAX, Body, Shard, iso, raw, strategies
 from polytraders.config import limit_most
 from polytraders.console import board, checklist, foureyes, health, kills, rollouts
@@ -89,27 +89,7 @@ class Asked(Schema):
 
     state: Literal["sent", "proposed"]
     command: CommandSent | None
-    proposal: int | None = Field(description="Of /controls/proposals.")
-
-
-class ProposalItem(Schema):
-    """What one person proposed and another confirms."""
-
-    id: int
-    kind: str
-    target: str
-    before: str
-    after: str
-    actor: str
-    reason: str
-    state: Literal["waiting", "confirmed", "refused", "withdrawn", "expired", "done", "failed"]
-    expires_at: str
-
-
-class ProposalList(Schema):
-    """The newest."""
-
-    items: list[ProposalItem]
+    proposal: int | None = Field(description="Of /proposals.")
 
 
 class CommandState(Schema):
@@ -202,7 +182,9 @@ def _stopped(shard: int) -> list[dict[str, Any]]:
     return found
 
 
-@controls.act("/controls/kill", Permission.KILL, KillDone, example={"scope": "global", "reason": "a drill"})
+@controls.act(
+    "/controls/kill", Permission.KILL, KillDone, example={"scope": "global", "reason": "a drill"}, how=Runs.HARMLESS
+)
 def kill(request: HttpRequest, body: KillBody) -> dict[str, Any]:
     """Stop a scope at once; resting orders are pulled.
 
@@ -216,13 +198,13 @@ def kill(request: HttpRequest, body: KillBody) -> dict[str, Any]:
 
 @controls.act(
     "/controls/release", Permission.RELEASE, Asked,
-    example={"scope": "market", "name": "will-it-rain", "reason": "the feed is back and agrees"},
+    example={"scope": "market", "name": "will-it-rain", "reason": "the feed is back and agrees"}, how=Runs.STEPS,
 )  # fmt: skip
 def release(request: HttpRequest, body: ReleaseBody) -> dict[str, Any]:
     """Let a scope trade again; everything only by two people.
 
     The check list of the page must be ticked. Record, fence, loop: it trades only when all three agree. The global
-    scope becomes a proposal that a second person confirms on the page.
+    scope becomes a proposal that a second person confirms.
     """
     scope = _scope(body)
     tree = Tree(scope.name)
@@ -242,13 +224,8 @@ def release(request: HttpRequest, body: ReleaseBody) -> dict[str, Any]:
                 request, "release", "everything", payload, before="killed", after="trading", reason=body.reason
             )
         )
-    by = commands.By(caller_of(request).name, body.reason)
-    sent = _asked(lambda: commands.release(settings.HOME, raw(), scope, by, epoch=tree.epoch or None))
-    audit.write(
-        by.actor, "control.release", kills.target(*scope), reason=body.reason,
-        before={"killed": True}, after={"killed": False}, request=request,
-    )  # fmt: skip
-    return _state(sent)
+    actor = caller_of(request).name
+    return _state(kills.released(*scope, actor, body.reason, epoch=tree.epoch, request=request))
 
 
 @controls.get("/controls/limits", Permission.VIEW, LimitList, tagged=True)
@@ -265,7 +242,7 @@ def list_limits(request: HttpRequest, shard: Shard) -> dict[str, Any]:
     example={"name": "spread_max", "value": 400, "reason": "books are thin today"},
 )  # fmt: skip
 def propose_limit(request: HttpRequest, body: LimitBody) -> dict[str, Any]:
-    """Propose another value of a portfolio limit; a second person confirms it on the page."""
+    """Propose another value of a portfolio limit; a second person confirms it."""
     found = commands.limits_in_force(raw())
     if found is None or body.name not in found:
         raise invalid("there is no such limit")
@@ -279,21 +256,6 @@ def propose_limit(request: HttpRequest, body: LimitBody) -> dict[str, Any]:
             request, "limit", body.name, payload, before=f"{before:,}", after=f"{body.value:,}", reason=body.reason
         )
     )
-
-
-@controls.get("/controls/proposals", Permission.VIEW, ProposalList)
-def list_proposals(request: HttpRequest) -> dict[str, Any]:
-    """What waits for a second person, and what became of the last ones; newest first."""
-    return {
-        "items": [
-            {
-                "id": one.row.id, "kind": one.row.kind, "target": one.row.target, "before": one.row.before,
-                "after": one.row.after, "actor": one.row.actor, "reason": one.row.reason, "state": one.state,
-                "expires_at": one.row.expires_at.isoformat(),
-            }
-            for one in foureyes.listed(*foureyes.NEEDS)
-        ]
-    }  # fmt: skip
 
 
 @controls.get("/controls/commands/{key}", Permission.VIEW, CommandState)

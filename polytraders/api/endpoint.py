@@ -18,6 +18,7 @@ from polytraders.access.limiting import Limit, counter
 from polytraders.access.permissions import MATRIX, Permission, is_marked
 from polytraders.api import idempotency
 from polytraders.api.callers import Caller, of_request
+from polytraders.api.idempotency import Runs
 from polytraders.console.problems import Refused, problem
 
 BODY_MAX: Final = 65_536
@@ -169,8 +170,9 @@ class Resource:
         method: str = "POST",
         status: HTTPStatus = HTTPStatus.OK,
         example: Any = None,
+        how: Runs = Runs.WHOLE,
     ) -> Callable[[F], F]:
-        """Something that changes something: it needs an idempotency key, and is done once."""
+        """Something that changes something: it needs an idempotency key, and is done once (`idempotency.once`)."""
 
         def decorate(view: F) -> F:
             @wraps(view)
@@ -178,7 +180,7 @@ class Resource:
                 def run() -> tuple[int, str]:
                     return int(status), answer.model_validate(view(request, **given)).model_dump_json()
 
-                told = idempotency.once(request, caller_of(request).name, run)
+                told = idempotency.once(request, caller_of(request).name, run, how)
                 headers = {"Idempotent-Replayed": "true"} if told.is_again else {}
                 return HttpResponse(told.body, status=told.status, content_type=JSON, headers=headers)
 

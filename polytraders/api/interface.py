@@ -7,9 +7,11 @@ from polytraders.api.decisions import decisions
 from polytraders.api.description import Interface
 from polytraders.api.endpoint import ENDPOINTS, see_to_refusals
 from polytraders.api.events import events
+from polytraders.api.incidents import incidents
 from polytraders.api.markets import markets
 from polytraders.api.money import ledger, positions
 from polytraders.api.orders import orders
+from polytraders.api.proposals import proposals
 from polytraders.api.reference import loops, named, reasons
 from polytraders.api.replays import replays
 from polytraders.api.trail import audit
@@ -18,8 +20,8 @@ from polytraders.api.webhooks import webhooks
 __all__ = ["ENDPOINTS", "RESOURCES", "api"]
 
 RESOURCES = (
-    loops, markets, decisions, orders, positions, ledger, controls, rollout, named, replays, reasons, events, audit,
-    webhooks,
+    loops, markets, decisions, orders, positions, ledger, controls, rollout, proposals, named, incidents, replays,
+    reasons, events, audit, webhooks,
 )  # fmt: skip
 api: NinjaAPI = Interface()
 for resource in RESOURCES:

@@ -1,12 +1,19 @@
-"""Markets: what the registry knows, the book as the loop last told it, and what was measured then."""
+"""Markets: what the registry knows, the book as the loop last told it, and what was measured then.
+
+Books and features are the loop's newest quote of the market with its age. Where there is none, as after a crash of the
+database, they are those of its newest decision there, and `source` says so.
+"""
 
 import math
-from typing import Any
+import time
+from typing import Any, Literal
 
 from django.http import HttpRequest
 from ninja import Field, Schema
 
 from apps.eventlog import reading
+from apps.ingest.models import QuoteRecord
+from apps.monitoring.models import LoopRecord
 from apps.registry.models import MarketRecord
 from polytraders.access.permissions import Permission
 from polytraders.api.endpoint import Resource, missing
@@ -46,28 +53,41 @@ class MarketDetail(MarketItem):
     changed_seq: int = Field(description="Input that changed it last.")
 
 
-class Book(Schema):
-    """A book as the loop last told it, with its newest decision there; YES terms, 0.0001 pUSD."""
+class Level(Schema):
+    """One price of a side of the book."""
+
+    price: int
+    size: int = Field(description="1e-6 shares.")
+
+
+class Seen(Schema):
+    """When, and by whose word."""
 
     market: int
-    decision: str
+    source: Literal["quote", "decision"] = Field(
+        description="quote: what the loop tells up to five times a second; decision: only what its newest decision saw."
+    )
+    decision: str | None = Field(description="Of source decision.")
     in_seq: int
     ts: int
     at: str
+    age_ms: int = Field(description="Since it was told, by the clock on the wall; of a decision by loop time.")
+
+
+class Book(Seen):
+    """A book; YES terms, 0.0001 pUSD."""
+
     is_valid: bool
     row_ts: int | None = Field(description="Last accepted row of the book, ns UTC.")
     best_bid: int | None
     best_ask: int | None
+    bids: list[Level] | None = Field(description="The best first, at most 20; null when only a decision knows.")
+    asks: list[Level] | None
 
 
-class Features(Schema):
-    """What was measured with a market's newest decision."""
+class Features(Seen):
+    """What was measured."""
 
-    market: int
-    decision: str
-    in_seq: int
-    ts: int
-    at: str
     signal_version: int
     values: dict[str, float | None]
 
@@ -88,31 +108,63 @@ def get_market(request: HttpRequest, market: str, shard: Shard) -> dict[str, Any
     return _item(row) | told | {"facts": {name: getattr(row, name) for name in FACTS}}
 
 
-@markets.get("/markets/{market}/book", Permission.VIEW, Book, tagged=True)
+@markets.get("/markets/{market}/book", Permission.VIEW, Book)
 def get_book(request: HttpRequest, market: str, shard: Shard) -> dict[str, Any]:
-    """The book as last told.
+    """The book as the loop last told it, with its age.
 
-    The web half holds no books: this is what the loop saw when it made its newest decision in that market.
+    Without a quote it is what the loop saw when it made its newest decision there: `source` is then "decision".
     """
-    told, detail = _newest(market, shard)
+    row = _found(market, shard)
+    quote = QuoteRecord.objects.filter(shard=shard, market=row.market).first()
+    if quote is not None:
+        return _quoted(quote) | {
+            "is_valid": quote.state == s.BOOK_OK,
+            "row_ts": quote.row_ts or None,
+            "best_bid": quote.bid,
+            "best_ask": quote.ask,
+            "bids": _levels(quote.bid_prices, quote.bid_sizes),
+            "asks": _levels(quote.ask_prices, quote.ask_sizes),
+        }
+    told, detail = _newest(row, shard)
     bid, ask = (int(detail[name]) for name in ("best_bid", "best_ask"))
     return told | {
         "is_valid": int(detail["quality"]) == s.BOOK_OK,
         "row_ts": int(detail["book_row_ts"]) or None,
         "best_bid": None if bid == s.NONE else bid,
         "best_ask": None if ask == s.NONE else ask,
+        "bids": None,
+        "asks": None,
     }
 
 
-@markets.get("/markets/{market}/features", Permission.VIEW, Features, tagged=True)
+@markets.get("/markets/{market}/features", Permission.VIEW, Features)
 def get_features(request: HttpRequest, market: str, shard: Shard) -> dict[str, Any]:
-    """What was measured with the newest decision; a value that could not be measured is null."""
-    told, detail = _newest(market, shard)
-    values = zip(s.FEATURES, detail["features"].tolist(), strict=True)
+    """What the loop last measured, with its age; a value that cannot be measured is null.
+
+    Without a quote it is what was measured with the newest decision there: `source` is then "decision".
+    """
+    row = _found(market, shard)
+    quote = QuoteRecord.objects.filter(shard=shard, market=row.market).first()
+    if quote is not None:
+        told, measured = _quoted(quote), list(quote.features) or [math.nan] * s.N_FEATURES
+    else:
+        told, detail = _newest(row, shard)
+        measured = detail["features"].tolist()
+    values = zip(s.FEATURES, measured, strict=True)
     return told | {
         "signal_version": s.SIGNAL_VERSION,
         "values": {name: value if math.isfinite(value) else None for name, value in values},
     }
+
+
+def _quoted(quote: QuoteRecord) -> dict[str, Any]:
+    age_ms = max(0, time.time_ns() - quote.at_ns) // 1_000_000
+    head = {"market": quote.market, "source": "quote", "decision": None, "in_seq": quote.in_seq}
+    return head | {"ts": quote.ts, "at": iso(quote.ts), "age_ms": age_ms}
+
+
+def _levels(prices: list[int], sizes: list[int]) -> list[dict[str, int]]:
+    return [{"price": price, "size": size} for price, size in zip(prices, sizes, strict=True)]
 
 
 def _found(told: str, shard: int) -> MarketRecord:
@@ -122,15 +174,16 @@ def _found(told: str, shard: int) -> MarketRecord:
     return row
 
 
-def _newest(told: str, shard: int) -> tuple[dict[str, Any], Any]:
-    market = _found(told, shard)
+def _newest(market: MarketRecord, shard: int) -> tuple[dict[str, Any], Any]:
     row = decisions.latest(market.market, shard)
     found = raw().execute(OUTPUT, (shard, row.in_seq, row.ordinal)).fetchone() if row else None
     detail = reading.unbody(bytes(found[0]))[1] if found else None
     if row is None or detail is None:
-        raise missing("nothing has been decided there yet")
-    head = {"market": market.market, "decision": row.decision_id, "in_seq": row.in_seq}
-    return head | {"ts": row.ts, "at": iso(row.ts)}, detail
+        raise missing("nothing has been told of it yet")
+    loop = LoopRecord.objects.filter(shard=shard).only("loop_ts").first()
+    now_ts = max(loop.loop_ts, row.ts) if loop else row.ts
+    head = {"market": market.market, "source": "decision", "decision": row.decision_id, "in_seq": row.in_seq}
+    return head | {"ts": row.ts, "at": iso(row.ts), "age_ms": (now_ts - row.ts) // 1_000_000}, detail
 
 
 def _item(row: MarketRecord) -> dict[str, Any]:

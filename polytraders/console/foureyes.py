@@ -1,6 +1,7 @@
 """What two people do together: one proposes, another confirms, then the loop is asked, and its answer is kept.
 
-The database refuses a confirmation by the proposer and a second answer; what is said here first is only politer.
+The database refuses a confirmation by the proposer and a second answer; what is said here first is only politer. Both
+compare persons: `request.user` is the person behind a key, whatever key; who acted is kept as the audit calls it.
 """
 
 import datetime as dt
@@ -41,6 +42,12 @@ STEPS: Final = """
  '[]'::json) FROM risk_proposal_step s WHERE s.proposal_id = risk_proposal.id)"""
 
 
+def _actor(request: HttpRequest) -> str:
+    """As the audit calls who asks: "key:<prefix>" for a program, else the person."""
+    caller = getattr(request, "caller", None)
+    return str(caller.name) if caller is not None else request.user.get_username()
+
+
 def propose(
     request: HttpRequest, kind: str, target: str, payload: Mapping[str, Any], *, before: str, after: str, reason: str
 ) -> Proposal:
@@ -51,7 +58,7 @@ def propose(
     """
     if not reason.strip():
         raise Refused(HTTPStatus.BAD_REQUEST, "GOV_REQUEST_INVALID", "a proposal needs its reason")
-    who = request.user.get_username()
+    who = _actor(request)
     with transaction.atomic():
         made = Proposal.objects.create(
             shard=0, kind=kind, target=target, payload=json.dumps(dict(payload), sort_keys=True), before=before,
@@ -96,8 +103,8 @@ def confirm(request: HttpRequest, proposal: Proposal) -> Answered | None:
     Raises:
         Refused: Same person, over, answered already, or a kill came between.
     """
-    who = request.user.get_username()
-    if who == proposal.actor:
+    who, person = _actor(request), request.user.get_username()
+    if person == proposal.person:
         raise Refused(HTTPStatus.FORBIDDEN, "GOV_FOUR_EYES_REQUIRED", "whoever proposed it cannot confirm it")
     if proposal.expires_at <= timezone.now():
         _expire(proposal)
@@ -106,7 +113,7 @@ def confirm(request: HttpRequest, proposal: Proposal) -> Answered | None:
     if proposal.kind == "release":
         return _release(request, proposal, told, who)
     if proposal.kind == "rollout":
-        told["evidence"]["person"] = f"{proposal.actor}, {who}"
+        told["evidence"]["person"] = f"{proposal.person}, {person}"
     command, permission = LOOP[proposal.kind]
     fresh_key = f"proposal:{proposal.id}"
     with transaction.atomic():
@@ -139,8 +146,8 @@ def _release(request: HttpRequest, proposal: Proposal, told: dict[str, Any], who
 
 def refuse(request: HttpRequest, proposal: Proposal, words: str) -> None:
     """Say no, or take it back when it is one's own."""
-    who = request.user.get_username()
-    state = "withdrawn" if who == proposal.actor else "refused"
+    who = _actor(request)
+    state = "withdrawn" if request.user.get_username() == proposal.person else "refused"
     with transaction.atomic():
         _close(proposal, state, who, words[: kills.REASON_MAX])
         _audited(request, proposal, "withdraw" if state == "withdrawn" else "refuse", who, words)

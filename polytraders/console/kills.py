@@ -1,6 +1,5 @@
 """What the web half does with kills and releases: records them with their audit row, once each."""
 
-import uuid
 from http import HTTPStatus
 from typing import Final
 
@@ -8,10 +7,9 @@ from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 from django.http import HttpRequest
 
-from apps.risk import controls
-from polytraders import fence
+from polytraders import commands, fence
 from polytraders.access import audit
-from polytraders.commands import Answered
+from polytraders.commands import Answered, By, Command, CommandError
 from polytraders.console import asked
 from polytraders.console.problems import Refused
 from polytraders.contracts.control import Killed
@@ -86,11 +84,10 @@ def explain(key: str, actor: str, reason: str, request: HttpRequest) -> bool:
     return is_new
 
 
-def release(
+def released(
     scope: Scope, name: str, actor: str, reason: str, *, epoch: int, request: HttpRequest | None, second: str = "",
-    act: str = "control.release",
-) -> Answered | None:  # fmt: skip
-    """Let a scope trade again: table, fence, inbox, in this order; the loop's answer, None = it says nothing yet.
+) -> Command:  # fmt: skip
+    """Let a scope trade again, as `commands.release` does it, with its audit row; call it outside of a transaction.
 
     Args:
         scope: What.
@@ -100,26 +97,29 @@ def release(
         epoch: Of the fence when the person decided; a kill since then wins.
         request: Where it came from.
         second: Who confirmed it.
-        act: Word for the audit.
 
     Raises:
         Refused: Something was killed meanwhile; what was killed stays so.
     """
-    path, fresh_key = settings.HOME / fence.FILE, f"release:{uuid.uuid4().hex}"
-    if fence.epoch(path) != epoch:
-        raise Refused(
-            HTTPStatus.CONFLICT, "GOV_RELEASE_PRECONDITION", "something was killed or released since: look again"
-        )
-    with transaction.atomic():
-        # A kill that still waits for its record is older than this release, and must stand before it.
-        stopping.record_all(asked.raw(), settings.HOME)
-        controls.note(asked.raw(), 0, Killed(scope, name), controls.RELEASE, actor=actor, reason=reason, key=fresh_key)
-        after = {"killed": False, "confirmed_by": second}
+    after = {"killed": False, "confirmed_by": second}
+
+    def noted() -> None:
         what = target(scope, name)
-        audit.write(actor, act, what, reason=reason, before={"killed": True}, after=after, request=request)
-    if not fence.release(path, scope, name, at=epoch or None):
-        raise Refused(HTTPStatus.CONFLICT, "GOV_RELEASE_PRECONDITION", "the fence was killed again, or is missing")
-    told = {"scope": scope.name.lower(), "name": name, "reason": reason}
-    with transaction.atomic():
-        sent = asked.put("release", "release", actor, told, fresh_key)
-    return asked.answer(sent)
+        audit.write(
+            actor, "control.release", what, reason=reason, before={"killed": True}, after=after, request=request
+        )
+
+    try:
+        return commands.release(
+            settings.HOME, asked.raw(), Killed(scope, name), By(actor, reason), epoch=epoch, whole=transaction.atomic,
+            noted=noted,
+        )  # fmt: skip
+    except CommandError as error:
+        raise Refused(HTTPStatus.CONFLICT, error.code, str(error)) from error
+
+
+def release(
+    scope: Scope, name: str, actor: str, reason: str, *, epoch: int, request: HttpRequest | None, second: str = "",
+) -> Answered | None:  # fmt: skip
+    """As `released`; then the loop's answer, None = it says nothing yet."""
+    return asked.answer(released(scope, name, actor, reason, epoch=epoch, request=request, second=second))
