@@ -81,6 +81,29 @@ def test_a_scope_that_cannot_be_named_changes_nothing(conn: Any, home: Path, kil
     assert inbox.take(conn, 0) == []
 
 
+def test_a_kill_between_record_and_fence_wins(conn: Any, app_dsn: str, home: Path) -> None:
+    path = home / fence.FILE
+    fence.kill(path, RAIN.scope, RAIN.name)
+    epoch = fence.epoch(path)
+    noted: list[bool] = []
+
+    def note() -> None:
+        noted.append(RAIN in fence.killed(path))
+        with psycopg.connect(app_dsn) as other:
+            rows = other.execute("SELECT count(*) FROM risk_control WHERE act = 'release'").fetchone()
+            assert rows == (0,), "it is in the transaction of the record"
+        fence.kill(path, Scope.STRATEGY, "makes")
+
+    with pytest.raises(CommandError, match="something was killed since"):
+        commands.release(home, conn, RAIN, BY, epoch=epoch, noted=note)
+    assert noted == [True], "the record comes before the fence"
+    assert fence.killed(path) == {RAIN, Killed(Scope.STRATEGY, "makes")}
+    assert inbox.take(conn, 0) == []
+    with pytest.raises(CommandError, match="killed or released since"):
+        commands.release(home, conn, RAIN, BY, epoch=epoch, noted=note)
+    assert len(noted) == 1, "what is old before it begins leaves no record"
+
+
 def test_a_release_needs_its_reason_and_a_fence(conn: Any, home: Path) -> None:
     with pytest.raises(CommandError, match="reason") as refused:
         commands.release(home, conn, RAIN, BY._replace(reason=" "))

@@ -169,7 +169,7 @@ class IncidentStepRecord(models.Model):
 class AlertRecord(models.Model):
     """Something that somebody should know: one row for as long as it lasts, however often it is seen.
 
-    `source` is who sees it and says when it is over: health, log, job, delivery.
+    `source` is who sees it and says when it is over: health, log, job, delivery, webhooks.
     """
 
     code = models.TextField()
@@ -192,7 +192,10 @@ class AlertRecord(models.Model):
         constraints = (
             models.UniqueConstraint(fields=("code", "scope"), condition=models.Q(is_open=True), name="alert_one"),
         )
-        indexes = (models.Index(fields=("incident", "-id"), name="alert_incident"),)
+        indexes = (
+            models.Index(fields=("incident", "-id"), name="alert_incident"),
+            models.Index(fields=("first_at",), condition=models.Q(priority__lte=1), name="alert_urgent"),
+        )
 
     def __str__(self) -> str:
         """As people call it."""

@@ -163,7 +163,7 @@ class Proposal(models.Model):
 
 
 class ProposalStep(models.Model):
-    """One state of a proposal. The database takes no confirmation from the person who proposed it, and one answer only."""
+    """One state of a proposal. The database takes no confirmation from whoever proposed it, and one answer only."""
 
     id = models.BigAutoField(primary_key=True)
     proposal = models.ForeignKey(Proposal, models.DO_NOTHING, related_name="steps")

@@ -12,13 +12,21 @@ import secrets
 import time
 from collections.abc import Callable
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import httpx
 from cryptography.fernet import Fernet, InvalidToken
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Exists, OuterRef, TextField, Value
+from django.db.models.functions import Cast, Concat
 from django.utils import timezone
 
+from apps.monitoring import alerting
+from apps.monitoring.alerting import Seen
+from apps.monitoring.core.incidents import Priority
+from apps.monitoring.looking import KILLED
+from apps.monitoring.models import AlertRecord
 from polytraders.access import audit
 from polytraders.api import told
 from polytraders.api.addresses import AddressError, LookUp, looked_up, target
@@ -30,6 +38,10 @@ RISK: Final = "risk.alert"
 EVENTS: Final = (told.APPROVED, told.REJECTED, told.FILL, RISK)
 RISKS: Final = frozenset({"control.kill"})
 """Kinds of envelopes that are a risk alert."""
+TOLD_BY_ENVELOPE: Final = KILLED
+"""Code of the alert of a kill, which its envelope has told."""
+LATE: Final = dt.timedelta(minutes=5)
+"""How much later than its time an alert may be committed, and still be told."""
 SIGNATURE: Final = "Polytraders-Signature"
 SECRET_BYTES: Final = 32
 PURPOSE: Final = b"polytraders webhook secret, version 1"
@@ -46,6 +58,8 @@ KEPT: Final = dt.timedelta(days=14)
 WAITING, DELIVERED, FAILED = "waiting", "delivered", "failed"
 OK_FROM, OK_TO = 200, 300
 DISABLED: Final = "GOV_WEBHOOK_DISABLED"
+SOURCE: Final = "webhooks"
+ALERT: Final = "alert:"
 
 
 def new_secret() -> str:
@@ -105,14 +119,37 @@ def collect(hook_id: Any) -> int:
             after = Place(first - 1, LAST)
         found, reached = told.read(conn, hook.shard, after, topics, room)
         now = timezone.now()
+        alerts, alerts_at = _alerts(hook, now)
         made = [
             Delivery(webhook=hook, event_id=str(one.place), kind=name, body=_body(name, one), due_at=now)
             for one in found
             if (name := name_of(one)) in hook.events
         ]
+        made += [
+            Delivery(webhook=hook, event_id=f"{ALERT}{one.id}", kind=RISK, body=_alert_body(one), due_at=now)
+            for one in alerts
+        ]
         Delivery.objects.bulk_create(made, ignore_conflicts=True)
-        Webhook.objects.filter(id=hook.id).update(in_seq=reached.in_seq, ordinal=reached.ordinal)
+        Webhook.objects.filter(id=hook.id).update(in_seq=reached.in_seq, ordinal=reached.ordinal, alerts_at=alerts_at)
     return len(made)
+
+
+def _alerts(hook: Webhook, now: dt.datetime) -> tuple[list[AlertRecord], dt.datetime]:
+    """Urgent alerts that the webhook has not been told of, and the time up to which that is all of them."""
+    if RISK not in hook.events:
+        return [], now
+    event_id = Concat(Value(ALERT), Cast(OuterRef("id"), TextField()))
+    is_told = Exists(Delivery.objects.filter(webhook=hook, event_id=event_id))
+    rows = AlertRecord.objects.filter(
+        ~is_told, priority__lte=Priority.P1, first_at__gte=max(hook.created_at, hook.alerts_at - LATE)
+    )
+    found = list(rows.exclude(code=TOLD_BY_ENVELOPE).select_related("incident").order_by("first_at")[: told.ROWS_MOST])
+    return found, found[-1].first_at if len(found) == told.ROWS_MOST else now
+
+
+def _alert_body(alert: AlertRecord) -> str:
+    said = alerting.message(alert, alerting.FIRED, 0)
+    return json.dumps({"id": f"{ALERT}{alert.id}", "event": RISK, "alert": said}, sort_keys=True)
 
 
 def _body(name: str, envelope: Envelope) -> str:
@@ -208,8 +245,21 @@ def _settled(one: Delivery, status: int | None, error: str) -> None:
             return
         hook.is_active, hook.disabled_at, hook.disabled_code = False, now, DISABLED
         hook.save(update_fields=["failures", "is_active", "disabled_at", "disabled_code"])
+        # Paths and queries of receivers often hold what must not be told.
+        words = f"{urlsplit(hook.url).hostname} failed {hook.failures} times in a row and is told nothing more: {error}"
+        alerting.raised(Seen(DISABLED, scope_of(hook), words), SOURCE)
         after = {"failures": hook.failures, "last_error": error, "reason_code": DISABLED}
         audit.write("webhooks", "webhook.disable", str(hook.id), reason="it failed too often", after=after)
+
+
+def scope_of(hook: Webhook) -> str:
+    """What alerts about it are about."""
+    return f"webhook {hook.id}"
+
+
+def mended(hook: Webhook) -> None:
+    """The alert about it is over, in the caller's transaction."""
+    alerting.over(AlertRecord.objects.filter(code=DISABLED, scope=scope_of(hook), is_open=True))
 
 
 def back_off(tries: int) -> dt.timedelta:

@@ -3,6 +3,7 @@
 import uuid
 
 from django.db import models
+from django.utils import timezone
 
 
 class AnswerRecord(models.Model):
@@ -34,7 +35,8 @@ class Webhook(models.Model):
     """Somebody's address that is told of events.
 
     `sealed` is the secret, encrypted under the instance's own. `in_seq` and `ordinal` are the place in the log up to
-    which deliveries have been made; `failures` counts attempts since the last success.
+    which deliveries have been made, `alerts_at` the time up to which alerts have been told; `failures` counts attempts
+    since the last success.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -50,6 +52,7 @@ class Webhook(models.Model):
     shard = models.SmallIntegerField(default=0)
     in_seq = models.BigIntegerField(default=0)
     ordinal = models.BigIntegerField(default=-1)
+    alerts_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         """Newest first."""

@@ -148,6 +148,7 @@ def enable(actor: str, row: Webhook, request: HttpRequest | None) -> Webhook:
     before = {"is_active": row.is_active, "failures": row.failures}
     row.is_active, row.failures, row.disabled_at, row.disabled_code = True, 0, None, ""
     row.save(update_fields=["is_active", "failures", "disabled_at", "disabled_code"])
+    hooks.mended(row)
     audit.write(actor, "webhook.enable", str(row.id), before=before, after={"is_active": True}, request=request)
     return row
 
@@ -156,6 +157,7 @@ def remove(actor: str, row: Webhook, request: HttpRequest | None) -> None:
     """Delete it, in the caller's transaction."""
     name = str(row.id)
     before = {"url": row.url, "events": row.events}
+    hooks.mended(row)
     row.delete()
     audit.write(actor, "webhook.delete", name, before=before, request=request)
 

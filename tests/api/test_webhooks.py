@@ -1,5 +1,6 @@
 """Webhooks against a real server on loopback: signed, at least once, with growing pauses, and never to ourselves."""
 
+import datetime as dt
 import hashlib
 import hmac
 import json
@@ -15,6 +16,9 @@ from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 
+from apps.monitoring import alerting
+from apps.monitoring.alerting import Seen
+from apps.monitoring.models import AlertRecord, IncidentRecord
 from polytraders.access.models import AuditRow
 from polytraders.access.permissions import Role
 from polytraders.api import addresses, hooks, tasks
@@ -75,6 +79,8 @@ def nobody_yet(log: Written, settings: Any) -> Iterator[None]:
     settings.WEBHOOK_LOOPBACK = True
     yield
     Webhook.objects.all().delete()
+    alerting.over(AlertRecord.objects.filter(is_open=True))
+    IncidentRecord.objects.update(state="closed")
 
 
 def made(url: str, events: list[str] = EVERY, *, begin: bool = True) -> tuple[Webhook, str]:
@@ -154,13 +160,43 @@ def test_who_fails_too_often_is_told_nothing_more_until_somebody_enables_it(log:
     last = AuditRow.objects.order_by("-id").first()
     assert last is not None
     assert (last.actor, last.act, last.target) == ("webhooks", "webhook.disable", str(row.id))
+    alert = AlertRecord.objects.get(code="GOV_WEBHOOK_DISABLED", is_open=True)
+    assert (alert.scope, alert.source) == (f"webhook {row.id}", "webhooks")
+    assert "127.0.0.1 failed 20 times" in alert.words
+    assert "/hook" not in alert.words
     assert tasks.tell_webhooks() == 0
     receiver.status = 204
     with transaction.atomic():
         resource.enable("ada", row, None)
+    alert.refresh_from_db()
+    assert alert.is_open is False
     assert hooks.deliver(most=1) == 1
     row.refresh_from_db()
     assert (row.is_active, row.failures) == (True, 0)
+
+
+def test_every_urgent_alert_is_told_once_and_no_other(log: Written, receiver: Receiver) -> None:
+    alerting.raised(Seen("GOV_LOOP_SILENT", "before", "from before it was made"), "health")
+    row, _ = made(receiver.url, ["order.filled", "risk.alert"], begin=False)
+    other, _ = made(receiver.url, ["order.filled"], begin=False)
+    seen = [("GOV_LOOP_SILENT", "x"), ("GOV_WEBHOOK_DISABLED", "webhook 7"), ("RISK_KILL_SWITCH_ACTIVE", "market 1")]
+    for code, scope in seen:
+        alerting.raised(Seen(code, scope, "a test"), "health")
+    assert [hooks.collect(row.id), hooks.collect(row.id), hooks.collect(other.id)] == [1, 0, 0]
+    alerting.raised(Seen("GOV_LOOP_SILENT", "x", "seen again"), "health")
+    late = alerting.raised(Seen("GOV_LOOP_SILENT", "late", "committed late"), "health")
+    assert late is not None
+    Webhook.objects.filter(id=row.id).update(created_at=timezone.now() - dt.timedelta(hours=1))
+    AlertRecord.objects.filter(scope="before").update(first_at=timezone.now() - dt.timedelta(days=1))
+    AlertRecord.objects.filter(id=late.id).update(first_at=timezone.now() - dt.timedelta(minutes=3))
+    assert [hooks.collect(row.id), hooks.collect(row.id)] == [1, 0]
+    assert hooks.deliver() == 2
+    told = [json.loads(body) for _, body in receiver.got]
+    assert [(one["event"], one["alert"]["code"], one["alert"]["scope"]) for one in told] == [
+        ("risk.alert", "GOV_LOOP_SILENT", "x"), ("risk.alert", "GOV_LOOP_SILENT", "late"),
+    ]  # fmt: skip
+    assert told[1]["id"] == f"alert:{late.id}"
+    assert told[1]["alert"]["priority"] in ("P0", "P1")
 
 
 def test_nothing_follows_a_redirect_or_trusts_a_server_that_is_away(log: Written, receiver: Receiver) -> None:
