@@ -5,7 +5,6 @@ from typing import Any, Final
 from ninja import NinjaAPI
 from ninja.openapi.schema import OpenAPISchema
 
-from polytraders.access.stepup import STEPPED
 from polytraders.api.endpoint import BODY_MAX, ENDPOINTS, OTP, Endpoint
 from polytraders.api.idempotency import HEADER, KEY_MAX
 from polytraders.console.problems import TYPE
@@ -107,7 +106,7 @@ def _complete(said: dict[str, Any], endpoint: Endpoint) -> None:
     if not is_safe:
         refusals.append(409)
         said["parameters"] = [*said["parameters"], KEY_HEADER]
-        if endpoint.permission in STEPPED:
+        if endpoint.coded:
             said["parameters"].append(OTP_HEADER)
     if endpoint.example is not None:
         (content,) = said["requestBody"]["content"].values()

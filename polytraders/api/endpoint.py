@@ -43,6 +43,7 @@ class Endpoint(NamedTuple):
         tag: Its resource.
         summary: First line of what it says.
         example: A body that can be sent, for the description.
+        coded: Whether it asks for a code of the second factor.
     """
 
     method: str
@@ -52,6 +53,7 @@ class Endpoint(NamedTuple):
     tag: str
     summary: str
     example: Any
+    coded: bool
 
 
 ENDPOINTS: Final[list[Endpoint]] = []
@@ -60,9 +62,9 @@ ENDPOINTS: Final[list[Endpoint]] = []
 class Right:
     """Lets in who has the permission: known, allowed, not too often, with a CSRF token where a browser needs one."""
 
-    def __init__(self, permission: Permission) -> None:
-        """Of one endpoint."""
-        self.permission = permission
+    def __init__(self, permission: Permission, coded: bool) -> None:
+        """Of one endpoint; `coded` asks for a code of the second factor, too."""
+        self.permission, self.coded = permission, coded
 
     def __call__(self, request: HttpRequest) -> Caller:
         """The caller.
@@ -85,7 +87,7 @@ class Right:
         # Who brings a key is no browser that somebody else's page has sent.
         if not is_safe and not caller.by_key and check_csrf(request) is not None:
             raise Refused(HTTPStatus.FORBIDDEN, FORBIDDEN, "the CSRF token is missing or another's")
-        if not is_safe and self.permission in stepup.STEPPED:
+        if self.coded:
             _stepped_up(request, caller)
         request.caller = caller  # type: ignore[attr-defined]
         # What asks who it is finds the person who answers for the key: two keys of one person are one person.
@@ -170,9 +172,13 @@ class Resource:
         method: str = "POST",
         status: HTTPStatus = HTTPStatus.OK,
         example: Any = None,
+        coded: bool = False,
         how: Runs = Runs.WHOLE,
     ) -> Callable[[F], F]:
-        """Something that changes something: it needs an idempotency key, and is done once (`idempotency.once`)."""
+        """Something that changes something: it needs an idempotency key, and is done once (`idempotency.once`).
+
+        `coded` asks for a code of the second factor although the permission (`STEPPED`) does not.
+        """
 
         def decorate(view: F) -> F:
             @wraps(view)
@@ -184,7 +190,8 @@ class Resource:
                 headers = {"Idempotent-Replayed": "true"} if told.is_again else {}
                 return HttpResponse(told.body, status=told.status, content_type=JSON, headers=headers)
 
-            return self._keep(method, path, permission, view, done, {int(status): answer}, example)
+            is_coded = coded or permission in stepup.STEPPED
+            return self._keep(method, path, permission, view, done, {int(status): answer}, example, coded=is_coded)
 
         return decorate
 
@@ -197,16 +204,19 @@ class Resource:
         wrapped: Callable[..., Any],
         answers: dict[int, Any],
         example: Any,
+        *,
+        coded: bool = False,
     ) -> F:
         summary, _, more = (view.__doc__ or "").strip().partition("\n")
-        ENDPOINTS.append(Endpoint(method, path, permission, view.__name__, self.tag, summary.rstrip("."), example))
+        title = summary.rstrip(".")
+        ENDPOINTS.append(Endpoint(method, path, permission, view.__name__, self.tag, title, example, coded))
         register = self.router.api_operation(
             [method],
             path,
-            auth=Right(permission),
+            auth=Right(permission, coded),
             response=answers,
             operation_id=view.__name__,
-            summary=summary.rstrip("."),
+            summary=title,
             description="\n".join(line.strip() for line in more.strip().splitlines()) or summary,
             url_name=view.__name__,
         )

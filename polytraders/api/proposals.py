@@ -90,7 +90,7 @@ def _answers(kind: str) -> Callable[..., dict[str, Any]]:
     three seconds the state is "confirmed", and the list says later what came of it.
     """
     path = f"/proposals/{kind}/{{proposal_id}}/answer"
-    return proposals.act(path, foureyes.NEEDS[kind], Answer, example=EXAMPLE, how=Runs.STEPS)(answer)
+    return proposals.act(path, foureyes.NEEDS[kind], Answer, example=EXAMPLE, coded=True, how=Runs.STEPS)(answer)
 
 
 answer_limit, answer_release, answer_rollout, answer_parameter = map(

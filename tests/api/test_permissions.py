@@ -34,6 +34,13 @@ def test_every_endpoint_stands_in_the_table_once() -> None:
     assert {each.method for each in ENDPOINTS} == {"GET", "POST", "DELETE"}
 
 
+def test_a_code_is_asked_for_by_every_act_whose_permission_wants_one_and_by_every_answer() -> None:
+    acts = [each for each in ENDPOINTS if each.method != "GET"]
+    wanted = {each.name for each in acts if each.permission in STEPPED}
+    assert {each.name for each in ENDPOINTS if each.coded} == wanted | {"answer_parameter"}
+    assert wanted >= {"release", "propose_limit", "answer_limit", "answer_release", "answer_rollout", "create_webhook"}
+
+
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=NAMES)
 def test_without_a_login_there_is_nothing(log: Written, home: Any, endpoint: Endpoint) -> None:
     answer = Client().generic(endpoint.method, address(endpoint))
@@ -49,7 +56,7 @@ def test_a_role_may_what_the_table_says(log: Written, home: Any, says: Says, rol
         headers = {"Idempotency-Key": uuid.uuid4().hex}
         answer = client.generic(endpoint.method, address(endpoint), b"{}", "application/json", headers=headers)
         if role in MATRIX[endpoint.permission]:
-            if endpoint.permission in STEPPED and endpoint.method != "GET":
+            if endpoint.coded:
                 problem(answer, 403, "GOV_STEP_UP_REQUIRED")
             else:
                 assert answer.status_code in (200, 202, 404, 422), (endpoint, answer.content)
@@ -65,7 +72,7 @@ def test_a_key_may_what_its_scope_names(log: Written, home: Any, says: Says, key
         answer = program.send(endpoint.method, address(endpoint), b"{}")
         if endpoint.permission not in SCOPES[scope]:
             problem(answer, 403, "GOV_PERMISSION_MISSING")
-        elif endpoint.permission in STEPPED and endpoint.method != "GET":
+        elif endpoint.coded:
             problem(answer, 403, "GOV_STEP_UP_REQUIRED")
         else:
             assert answer.status_code in (200, 202, 404, 422), (endpoint, answer.content)
