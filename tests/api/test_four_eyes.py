@@ -1,10 +1,12 @@
 """Two people are two persons: a page, a key and another key of one person never confirm what that person proposed."""
 
+import importlib
 import json
 import secrets
 import time
 from typing import Any
 
+import psycopg
 import pytest
 from django.db import IntegrityError, connection, transaction
 from django.test import Client
@@ -17,6 +19,7 @@ from polytraders.access.models import AuditRow
 from polytraders.access.permissions import MARK, Role
 from polytraders.access.stepup import recovery_digest
 from polytraders.console import asked
+from tests import servers
 from tests.api.conftest import Program
 from tests.api.test_reading import problem
 from tests.web.conftest import Says, entered
@@ -185,3 +188,24 @@ def test_a_proposal_is_answered_where_its_kind_is_and_with_a_code(log: Written) 
     problem(answer, 403, "GOV_PERMISSION_MISSING")
     assert not proposal.steps.exists()
     assert Client().post(address).status_code == 401
+
+
+def test_proposals_from_before_have_their_person(database: servers.Database) -> None:
+    changed = importlib.import_module("apps.risk.migrations.0005_persons")
+    with psycopg.connect(database.owner_dsn) as conn:
+        conn.execute(changed.BACK)
+        conn.execute(
+            "INSERT INTO risk_proposal (shard, kind, target, payload, before, after, actor, reason, expires_at)"
+            " VALUES (0, 'limit', 'x', '{}', '1', '2', 'ada', 'x', now())"
+        )
+        conn.execute(
+            "INSERT INTO risk_proposal_step (proposal_id, proposer, state, actor, words)"
+            " SELECT id, actor, 'confirmed', 'bob', '' FROM risk_proposal"
+        )
+        conn.execute(changed.PERSONS)
+        row = conn.execute(
+            "SELECT p.person, s.person, s.proposed_by FROM risk_proposal p JOIN risk_proposal_step s"
+            " ON s.proposal_id = p.id"
+        ).fetchone()
+        assert row == ("ada", "bob", "ada")
+        conn.rollback()
