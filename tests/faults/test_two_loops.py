@@ -39,7 +39,7 @@ def test_the_second_loop_refuses_and_the_first_goes_on(line: Line) -> None:
     first.wait_ready()
     grown(line, 200, first)
     second = LoopProcess(line.dsn, line.home, line.exchange)
-    assert second.wait_end(15.0) == TAKEN
+    assert second.wait_end(30.0) == TAKEN
     assert "GOV_SHARD_TAKEN" in second.said()
     grown(line, 200, first)
     assert first.stop() == 0, first.said()
@@ -68,7 +68,7 @@ def test_a_stalled_loop_that_has_lost_its_lock_cannot_append(line: Line, databas
     second.wait_ready()
     grown(line, 500, second)
     first.send(signal.SIGCONT)
-    assert first.wait_end(15.0) == TAKEN
+    assert first.wait_end(30.0) == TAKEN
     assert "GOV_FENCE_LOST" in first.said()
     grown(line, 500, second)
     assert second.stop() == 0, second.said()

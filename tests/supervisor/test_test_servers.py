@@ -35,7 +35,7 @@ def test_what_one_test_writes_no_other_sees(turn: int, owner_dsn: str) -> None:
 
 def test_the_app_role_writes_rows_and_makes_no_table(app_dsn: str) -> None:
     with psycopg.connect(app_dsn, autocommit=True) as made:
-        made.execute("INSERT INTO access_setuplink (digest, expires_at) VALUES ('x', now())")
+        made.execute("INSERT INTO access_setuplink (digest, expires_at, roles, made_by) VALUES ('x', now(), '[]', '')")
         for refused in (
             "CREATE TABLE mine (a int)", "TRUNCATE access_setuplink", "ALTER TABLE access_setuplink ADD COLUMN a int",
             "DROP TABLE access_setuplink", "CREATE ROLE other", "SET ROLE polytraders_owner",

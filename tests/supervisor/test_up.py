@@ -109,9 +109,12 @@ def test_the_link_makes_the_first_account_once(installation: Installation) -> No
     assert over.status_code == 404
     assert "used up" in over.text
     with psycopg.connect(installation.told()["DATABASE_OWNER_URL"]) as connection:
-        found = connection.execute("SELECT username, password, is_superuser FROM auth_user").fetchall()
-    assert [(name, root) for name, _, root in found] == [("ada", True)]
-    assert found[0][1].startswith("argon2$argon2id$")
+        found = connection.execute(
+            "SELECT username, g.name, password FROM auth_user u JOIN auth_user_groups m ON m.user_id = u.id"
+            " JOIN auth_group g ON g.id = m.group_id"
+        ).fetchall()
+    assert [(name, role) for name, role, _ in found] == [("ada", "Admin")]
+    assert found[0][2].startswith("argon2$argon2id$")
 
 
 def test_postgres_killed_comes_back_where_it_was_and_the_page_with_it(installation: Installation) -> None:
@@ -168,7 +171,7 @@ def test_servers_of_the_environment_are_used_and_none_is_started(tmp_path: Path)
     given = {"DATABASE_URL": "postgresql://a", "DATABASE_OWNER_URL": "postgresql://b", "REDIS_URL": "redis://c"}
     plan = Plan(Options(tmp_path, given))
     names = [service.name for service in plan.services()]
-    assert names == ["compile", "migrate", "simulator", "loop", "web", "worker", "beat"]
+    assert names == ["compile", "migrate", "simulator", "loop", "kill", "web", "worker", "beat"]
     assert plan.environ("web")["DATABASE_URL"] == "postgresql://a"
     assert "DATABASE_OWNER_URL" not in plan.environ("web")
     assert plan.environ("migrate")["DATABASE_OWNER_URL"] == "postgresql://b"
