@@ -100,7 +100,7 @@ def test_home_draws_money_and_limits(log: Written, ada: Client, says: Says) -> N
     finally:
         sql("DELETE FROM ledger_money")
     assert "Profit is +12.34 pUSD; at its deepest it was 17.66 pUSD below its highest." in text
-    assert '<tr class="full"><th scope="row">Drawdown today</th>' in text
+    assert '<tr class="full"><th scope="row"><a href="/risk/">Drawdown today</a></th>' in text
     assert "4.10 % of 4.00 %" in text
     assert "4,500.00 of " in text
     assert ">+12.34</b>" in text
@@ -289,7 +289,7 @@ def test_cashing_out_goes_the_loops_way(log: Written, says: Says, inbox: None, n
     log.world.flatten(Scope.MARKET, market)
     log.commit()
     text = page(ops, "/positions/")
-    assert f"Cashing out: market {market}" in text
+    assert f'Cashing out: <a href="/markets/{market}"><bdi>market {market}</bdi>' in text
     assert "Trade there again" in text
     log.world.flatten(Scope.MARKET, market, on=False)
     log.commit()
