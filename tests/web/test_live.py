@@ -7,9 +7,14 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from channels.db import database_sync_to_async
 from channels.routing import URLRouter
 from channels.testing import WebsocketCommunicator
+from django.contrib.sessions.backends.db import SessionStore
+from django.contrib.sessions.models import Session
 from django.db import OperationalError
+from django.test import Client
+from django.utils import timezone
 
 from polytraders.access.permissions import Role
 from polytraders.console import consumers, live
@@ -18,6 +23,7 @@ from polytraders.console.fragment import Fragment
 from polytraders.console.live import Live, Shown
 from polytraders.console.live import Source as Origin
 from polytraders.console.routing import websocket_urlpatterns
+from tests.written import Written
 
 DEADLINE_S = 10.0
 
@@ -197,6 +203,25 @@ async def test_who_may_no_longer_see_is_let_go_although_nothing_is_sent(
         reader.hint()
         assert await socket.receive_nothing(timeout=0.3), "and is told nothing any more"
     assert reader._task is None
+
+
+async def test_a_real_session_that_ends_ends_its_line(
+    log: Written, ada: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumers, "LOGIN_S", 0.2)
+    key = ada.session.session_key
+    async with reading(Source()):
+        socket = WebsocketCommunicator(URLRouter(websocket_urlpatterns), "/ws/board")
+        scope: Any = socket.scope
+        scope["session"] = SessionStore(key)
+        connected, _ = await socket.connect(timeout=DEADLINE_S)
+        assert connected
+        await told(socket)
+        await socket.send_to("taken")
+        assert await socket.receive_nothing(timeout=0.6, interval=0.05)
+        await database_sync_to_async(Session.objects.filter(session_key=key).update)(expire_date=timezone.now())
+        assert await ended(socket) == NOT_LOGGED_IN, "it is over, though its row is still there"
+        await socket.disconnect(timeout=DEADLINE_S)
 
 
 async def test_a_look_that_has_no_answer_lets_nobody_go_on(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """Home, orders, fills, positions and ledger: in every state, with others' text, and what a person may do there."""
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -15,7 +16,7 @@ from apps.ledger.models import PositionRecord
 from apps.oms.models import FillRecord, OrderRecord
 from apps.registry.models import MarketRecord
 from polytraders.access.permissions import Role
-from polytraders.console import trades
+from polytraders.console import live, trades
 from polytraders.contracts.inputs import Scope
 from tests import servers
 from tests.web.conftest import Says, entered
@@ -105,6 +106,24 @@ def test_home_draws_money_and_limits(log: Written, ada: Client, says: Says) -> N
     assert "4,500.00 of " in text
     assert ">+12.34</b>" in text
     assert page(ada, "/?span=nonsense")
+
+
+@pytest.mark.parametrize("span", ["day", "week", "month", "nonsense"])
+def test_what_the_socket_sends_never_replaces_the_picture_of_another_span(
+    log: Written, ada: Client, says: Says, span: str
+) -> None:
+    says()
+    text = page(ada, f"/?span={span}")
+    sent = live.fragments(frozenset({"money"}), {"money": "another"})["money"].html
+    named, asked = re.findall(r'<section id="(money[^"]*)"', text), re.findall(r'ws-connect="[^"]*parts=([^"]*)"', text)
+    assert re.findall(r'<section id="(money[^"]*)"', sent) == ["money"]
+    if span in ("week", "month"):
+        assert named == [f"money-{span}"]
+        assert "money" not in asked[0].split(",")
+        assert f'hx-get="/?span={span}" hx-select="#money-{span}"' in text, "it asks for itself"
+    else:
+        assert named == ["money"]
+        assert "money" in asked[0].split(",")
 
 
 def test_stage_ten_shows_its_replays(log: Written, ada: Client, says: Says) -> None:
