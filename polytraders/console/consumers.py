@@ -107,7 +107,8 @@ class BoardConsumer(AsyncWebsocketConsumer):
             user: Any = self.scope.get("user")
         else:
             engine: Any = import_module(settings.SESSION_ENGINE)
-            user = await get_user({"session": engine.SessionStore(known.session_key)})
+            scope: Any = {"session": engine.SessionStore(known.session_key)}
+            user = await get_user(scope)
         if user is None or not user.is_authenticated:
             return False
         return bool(await database_sync_to_async(may)(user, Permission.VIEW))

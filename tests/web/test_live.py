@@ -29,11 +29,18 @@ DEADLINE_S = 10.0
 
 
 class Person:
-    """Somebody, as far as a socket cares."""
+    """Somebody, as far as a socket cares; nobody can tell who while the database is away."""
 
     def __init__(self, is_authenticated: bool = True) -> None:
-        self.is_authenticated = is_authenticated
+        self.is_known = is_authenticated
+        self.is_away = False
         self._roles = frozenset({Role.READ_ONLY}) if is_authenticated else frozenset()
+
+    @property
+    def is_authenticated(self) -> bool:
+        if self.is_away:
+            raise OperationalError("the database is away")
+        return self.is_known
 
 
 class Source:
@@ -197,7 +204,7 @@ async def test_who_may_no_longer_see_is_let_go_although_nothing_is_sent(
         if loses == "the role":
             person._roles = frozenset()
         else:
-            person.is_authenticated = False
+            person.is_known = False
         assert await ended(socket) == NOT_LOGGED_IN
         source.number = 2
         reader.hint()
@@ -230,12 +237,7 @@ async def test_a_look_that_has_no_answer_lets_nobody_go_on(monkeypatch: pytest.M
     async with reading(source), browser(person) as socket:
         await told(socket)
 
-        class Away:
-            @property
-            def is_authenticated(self) -> bool:
-                raise OperationalError("the database is away")
-
-        person.__class__ = Away
+        person.is_away = True
         assert await ended(socket) == NOT_LOGGED_IN
 
 
