@@ -187,22 +187,24 @@ class Board:
 
 
 def strip(shard: int = 0, *, now_ns: Clock = time.time_ns, names: Mapping[int, str] | None = None) -> Board:
-    """Only what the strip on top of every page says: four questions, none of them about decisions.
+    """Only what the strip on top of every page says: three questions, one more while something is killed.
 
     A page that knows the strategies' `names` already spares one of them.
     """
     loop = with_watch(LoopRecord.objects.filter(shard=shard)).first()
-    killed, unknown, is_open = _stopped(shard, strategy_names(shard) if names is None else names)
+    killed, unknown, is_open = _stopped(shard, names)
     age_ns = max(0, now_ns() - loop.at_ns) if loop else 0
     return Board(loop, age_ns, killed, unknown, is_open, 0, (), (), (), 0, watch_of(loop))
 
 
-def _stopped(shard: int, names: Mapping[int, str]) -> tuple[tuple[str, ...], int, int]:
+def _stopped(shard: int, names: Mapping[int, str] | None) -> tuple[tuple[str, ...], int, int]:
     """Killed scopes in words, orders whose fate is unknown, and open orders."""
     orders = OrderRecord.objects.filter(shard=shard, is_open=True).aggregate(
         unknown=Count("id", filter=Q(status=OrderStatus.UNKNOWN_PENDING.value)), open=Count("id")
     )
-    scopes = ScopeRecord.objects.filter(shard=shard, is_killed=True)
+    scopes = list(ScopeRecord.objects.filter(shard=shard, is_killed=True))
+    if names is None:
+        names = strategy_names(shard) if scopes else {}
     words = dict.fromkeys([scope_words(row, names) for row in scopes] + [_words(each) for each in fenced()])
     return tuple(words), orders["unknown"], orders["open"]
 

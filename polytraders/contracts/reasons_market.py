@@ -23,7 +23,7 @@ REGISTRY: Final[tuple[Reason, ...]] = (
         "Read the halt's reason; release it only when the cause is gone.", "the market catalogue"),
     row(105, "INTEL_MARKET_CLOSED", WARN,
         "The venue closed the market before its announced time.",
-        "Compare the announced time with the resolution rules; watch the settlement.", "the market catalogue"),
+        "Compare the announced time with the resolution rules; watch the settlement."),
     row(106, "INTEL_NEGRISK_CONFLICT", HARD_REJECT,
         "The outcomes of a multi-outcome event do not fit together as the registry says.",
         "Compare the event's markets with the venue before anything of it is traded.", "the market catalogue"),

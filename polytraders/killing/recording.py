@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 LOOK_S: Final = 1.0
 LOG_LOOK_S: Final = 0.01
 STATEMENT_MS: Final = 2_000
+MADE: Final = "SELECT to_regclass('log_head') IS NOT NULL"
 
 
 class Recorder(threading.Thread):
@@ -33,6 +34,7 @@ class Recorder(threading.Thread):
         self._dsn = dsn
         self._home = home
         self._conn: psycopg.Connection[Any] | None = None
+        self._is_made = False
         self._wanted = threading.Event()
         self._changed = threading.Condition()
         self._recorded: set[str] = set()
@@ -57,6 +59,11 @@ class Recorder(threading.Thread):
         if self._conn is None:
             options = f"-c statement_timeout={STATEMENT_MS}"
             self._conn = psycopg.connect(self._dsn, autocommit=True, connect_timeout=2, options=options)
+        if not self._is_made:
+            # At the first start there are no tables yet.
+            self._is_made = bool(self._conn.execute(MADE).fetchone() == (True,))
+            if not self._is_made:
+                return
         kept = spool.waiting(self._home)
         for kill in kept:
             if kill.key not in self._recorded:

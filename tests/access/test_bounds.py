@@ -58,7 +58,7 @@ async def test_a_body_of_just_the_size_passes() -> None:
 async def test_an_announced_length_that_is_too_large_or_none_is_refused_unread(announced: str) -> None:
     status, body, reached = await asked([(b"content-length", announced.encode())], b"x")
     assert (status, reached) == (413, 0)
-    assert json.loads(body)["reason_code"] == "GOV_REQUEST_INVALID"
+    assert json.loads(body)["reason_code"] == "GOV_REQUEST_TOO_LARGE"
 
 
 async def test_a_body_that_goes_on_without_having_been_announced_is_refused() -> None:
@@ -113,9 +113,9 @@ def posted(port: int, body: Any, **headers: str) -> tuple[int, dict[str, Any]]:
 
 def test_the_web_server_refuses_five_megabytes_announced_or_not(port: int) -> None:
     status, told = posted(port, b"x" * 5_000_000)
-    assert (status, told["reason_code"]) == (413, "GOV_REQUEST_INVALID")
+    assert (status, told["reason_code"]) == (413, "GOV_REQUEST_TOO_LARGE")
     status, told = posted(port, iter([b"x" * 100_000] * 50))
-    assert (status, told["reason_code"]) == (413, "GOV_REQUEST_INVALID")
+    assert (status, told["reason_code"]) == (413, "GOV_REQUEST_TOO_LARGE")
 
 
 def test_the_web_server_keeps_one_byte_too_many_and_no_more() -> None:

@@ -89,7 +89,9 @@ def test_lists_ask_as_much_whatever_their_size(booked: None, ada: Client, says: 
         assert answer.status_code == 200, answer.content
         counts.append(len(asked))
         assert not [each for each in asked.captured_queries if "OFFSET" in each["sql"].upper()]
-        assert not [each for each in asked.captured_queries if "COUNT(*)" in each["sql"].upper()]
+        # The strip's row brings the number of urgent incidents, of which a few are open.
+        large = [each["sql"] for each in asked.captured_queries if '"monitoring_loop"' not in each["sql"]]
+        assert not [sql for sql in large if "COUNT(*)" in sql.upper()]
     assert counts[0] == counts[1] <= QUERIES_MAX
 
 
