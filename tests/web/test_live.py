@@ -12,7 +12,7 @@ from channels.routing import URLRouter
 from channels.testing import WebsocketCommunicator
 from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
-from django.db import OperationalError
+from django.db import OperationalError, connections
 from django.test import Client
 from django.utils import timezone
 
@@ -229,6 +229,8 @@ async def test_a_real_session_that_ends_ends_its_line(
         await database_sync_to_async(Session.objects.filter(session_key=key).update)(expire_date=timezone.now())
         assert await ended(socket) == NOT_LOGGED_IN, "it is over, though its row is still there"
         await socket.disconnect(timeout=DEADLINE_S)
+        # What was asked in the sockets' thread stands on a connection of that thread.
+        await database_sync_to_async(connections.close_all)()
 
 
 async def test_a_look_that_has_no_answer_lets_nobody_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
