@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.expressions import RawSQL
 from django.utils import timezone
@@ -25,6 +25,12 @@ URGENT: Final = (
 )
 LOOKED_AT: Final = "(SELECT at FROM monitoring_pulse WHERE name = 'health')"
 WATCH: Final = f"SELECT {URGENT}, {URGENT}, {LOOKED_AT}"
+SCOPES: Final = f"""
+SELECT {LOOKED_AT}, ARRAY(
+    SELECT scope FROM monitoring_incident WHERE state <> 'closed' AND state <> 'resolved' AND priority <= %s)"""  # noqa: S608
+"""Constants only."""
+NARROW: Final = frozenset({"strategy", "cluster", "market"})
+"""Kinds of scopes that are less than everything."""
 
 
 class Moved(NamedTuple):
@@ -117,6 +123,27 @@ def watch(*, now: alerting.Now = timezone.now) -> Watch:
         cursor.execute(WATCH, (0, 1))
         p0, p1, looked_at = cursor.fetchone()
     return Watch(p0, p1, _is_recent(looked_at, now()))
+
+
+def urgent_scopes(*, now: alerting.Now = timezone.now) -> tuple[str, ...] | None:
+    """Scopes of the open P0 and P1 incidents, one each; None = nobody knows. One query.
+
+    Nobody knows when they cannot be read, and when nobody has looked at the system lately: then what broke since has no
+    incident.
+    """
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(SCOPES, (int(Priority.P1),))
+            looked_at, scopes = cursor.fetchone()
+    except DatabaseError:
+        return None
+    return tuple(scopes) if _is_recent(looked_at, now()) else None
+
+
+def concerns(scope: str, strategy: str, index: int) -> bool:
+    """Whether an incident of this scope is one of the strategy: its own, or one that is of no narrower scope."""
+    kind, _, which = scope.partition(" ")
+    return kind not in NARROW or (kind == "strategy" and which in (strategy, str(index)))
 
 
 def move(

@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import psycopg
 from celery import shared_task
@@ -73,7 +73,19 @@ def digest_of(kind: str, arguments: Mapping[str, Any]) -> str:
     return hashlib.sha256(f"{kind} {told}".encode()).hexdigest()
 
 
+class Started(NamedTuple):
+    """A job by its id, and whether it was made just now: False is an earlier one that does, or did, the same."""
+
+    id: int
+    is_new: bool
+
+
 def start(kind: str, arguments: Mapping[str, Any], asked_by: str, *, fresh: bool = False) -> int:
+    """The same as `ask`, for who wants the id only."""
+    return ask(kind, arguments, asked_by, fresh=fresh).id
+
+
+def ask(kind: str, arguments: Mapping[str, Any], asked_by: str, *, fresh: bool = False) -> Started:
     """Ask for a job; in the caller's transaction, if there is one.
 
     Args:
@@ -81,9 +93,6 @@ def start(kind: str, arguments: Mapping[str, Any], asked_by: str, *, fresh: bool
         arguments: JSON; what they mean is the runner's business, and it must not believe them.
         asked_by: Who, for the record and for the bound of each person.
         fresh: Do it again although its result is there. By default the same question has the same answer.
-
-    Returns:
-        Its id, which is that of an earlier job where that does, or did, the same.
 
     Raises:
         KeyError: There is no such kind.
@@ -99,13 +108,13 @@ def start(kind: str, arguments: Mapping[str, Any], asked_by: str, *, fresh: bool
         same = JobRecord.objects.filter(digest=digest, state__in=states).order_by("-id").values_list("id", flat=True)
         found = same.first()
         if found is not None:
-            return found
+            return Started(found, is_new=False)
         waiting = list(JobRecord.objects.filter(state__in=j.ALIVE).values_list("asked_by", flat=True))
         if len(waiting) >= ALIVE_MOST or waiting.count(asked_by) >= MINE_MOST:
             raise Busy(f"{len(waiting)} jobs wait, {waiting.count(asked_by)} of them yours")
         made = JobRecord.objects.create(kind=kind, arguments=dict(arguments), digest=digest, asked_by=asked_by)
         transaction.on_commit(_wake)
-    return made.id
+    return Started(made.id, is_new=True)
 
 
 def _wake() -> None:

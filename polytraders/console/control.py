@@ -17,7 +17,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.risk.models import ControlRecord, Drill, Proposal
-from polytraders.access import audit
+from polytraders.access import audit, limiting
 from polytraders.access.permissions import Permission, needs
 from polytraders.access.stepup import needs_step_up
 from polytraders.commands import Answered
@@ -135,6 +135,7 @@ def history(request: HttpRequest) -> HttpResponseBase:
     return show(request, "console/control_history.html", "control", context)
 
 
+@limiting.unlimited
 @require_POST
 @never_cache
 @needs(Permission.KILL)

@@ -17,6 +17,7 @@ DAY_NS: Final = 86_400_000_000_000
 NEAR: Final = 0.8
 """From this part of a limit on it is worth a look."""
 SPANS: Final = {"day": DAY_NS, "week": 7 * DAY_NS, "month": 30 * DAY_NS}
+LIVE: Final = "day"
 FACTS: Final = """
 SELECT (SELECT count(*) FROM registry_market WHERE shard = %(shard)s),
        r.count, r.verdict_code, r.made_at, h.cost, h.markets, h.unsettled, h.unsettled_markets, h.redeemable,
@@ -158,14 +159,24 @@ class Money:
     picture: money.Picture | None
 
     @property
+    def is_live(self) -> bool:
+        """Whether the socket sends the picture: it draws the day. A page with another span asks for its own."""
+        return self.span == LIVE
+
+    @property
+    def part(self) -> str:
+        """What the page calls the picture; the socket's must not fit a page that shows another span."""
+        return "money" if self.is_live else f"money-{self.span}"
+
+    @property
     def spans(self) -> tuple[str, ...]:
         """What can be chosen."""
         return tuple(SPANS)
 
 
-def read_money(shard: int, loop_ts: int, span: str = "day") -> Money:
+def read_money(shard: int, loop_ts: int, span: str = LIVE) -> Money:
     """Two queries over the minutes of money; nothing is known before the loop has said something."""
-    span = span if span in SPANS else "day"
+    span = span if span in SPANS else LIVE
     if not loop_ts:
         return Money(span, None, None)
     today = statements.days(shard, loop_ts, count=1)

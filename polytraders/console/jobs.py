@@ -5,6 +5,7 @@ from contextlib import suppress
 from typing import Any
 
 from django.contrib import messages
+from django.db import transaction
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
@@ -14,6 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from apps.replay import jobs
 from apps.replay.models import JobRecord
+from polytraders.access import audit
 from polytraders.access.permissions import Permission, needs
 from polytraders.console import decisions
 from polytraders.console.frame import show
@@ -49,8 +51,13 @@ def asked(
 
     The view that calls this has `@needs(Permission.RUN)` and takes POST only.
     """
+    who = request.user.get_username()
     try:
-        jobs.start(kind, arguments, request.user.get_username(), fresh=fresh)
+        with transaction.atomic():
+            made = jobs.ask(kind, arguments, who, fresh=fresh)
+            if made.is_new:
+                told = {"kind": kind, "arguments": arguments}
+                audit.write(who, "job.start", f"job {made.id}", after=told, request=request)
     except jobs.Busy as error:
         messages.error(request, f"{error.code}: {error}. Wait for one, or cancel it.")
     return redirect(back)
@@ -74,9 +81,20 @@ def job(request: HttpRequest, job_id: int) -> HttpResponseBase:
 @needs(Permission.RUN)
 def cancel(request: HttpRequest, job_id: int) -> HttpResponseBase:
     """End a job. It changes nothing but itself."""
-    if job_id >= 2**63 or not jobs.cancel(job_id):
+    if not _cancelled(request, job_id):
         messages.warning(request, "That job is over already.")
     back = request.POST.get("back", "")
     if not url_has_allowed_host_and_scheme(back, allowed_hosts=None):
         return redirect("job", job_id)
     return redirect(back)
+
+
+def _cancelled(request: HttpRequest, job_id: int) -> bool:
+    """Whether there was anything to end; what was over already is no act."""
+    if job_id >= 2**63:
+        return False
+    with transaction.atomic():
+        is_ended = jobs.cancel(job_id)
+        if is_ended:
+            audit.write(request.user.get_username(), "job.cancel", f"job {job_id}", request=request)
+    return is_ended

@@ -41,6 +41,7 @@ class Use:
         shipped: What limits.toml says.
         used: How much of it is used now; None = it is looked at on each evaluation and has no level.
         where: What uses the most.
+        scope: The same as scopes are called, "" = it is about everything.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Use:
     shipped: int
     used: int | None
     where: str
+    scope: str = ""
 
     @property
     def part(self) -> float | None:
@@ -130,12 +132,12 @@ def uses(loop: LoopRecord | None, at_risk: Book, shard: int = 0) -> list[Use]:
     measured = _measured(money, at_risk)
     lines = []
     for name, limit in load_limits().items():
-        used, where = measured.get(name, (None, ""))
-        lines.append(Use(name, found[1][name], limit.unit, limit.reason, limit.value, used, where))
+        used, where, scope = measured.get(name, (None, "", ""))
+        lines.append(Use(name, found[1][name], limit.unit, limit.reason, limit.value, used, where, scope))
     return sorted(lines, key=lambda use: -(use.part if use.part is not None else -1.0))
 
 
-def _measured(money: dict[str, int], at_risk: Book) -> dict[str, tuple[int | None, str]]:
+def _measured(money: dict[str, int], at_risk: Book) -> dict[str, tuple[int | None, str, str]]:
     by_market, by_cluster = at_risk.by_market(), at_risk.by_cluster()
     total = money.get("exposure", sum(by_market.values()))
     market = max(by_market, key=lambda one: by_market[one], default=None)
@@ -143,13 +145,14 @@ def _measured(money: dict[str, int], at_risk: Book) -> dict[str, tuple[int | Non
     top = by_market[market] if market is not None else 0
     title = at_risk.titles.get(market, f"market {market}") if market is not None else ""
     equity = money.get("equity")
+    spot = f"market {market}" if market is not None else ""
     return {
-        "portfolio_exposure_max": (total, "all markets"),
-        "market_exposure_max": (top, title),
-        "cluster_exposure_max": (by_cluster[cluster] if cluster is not None else 0, cluster or ""),
-        "concentration_ppm_max": (top * PPM // equity if equity and equity > 0 else None, title),
-        "drawdown_day_ppm_max": (money.get("drawdown_day"), "since the day's high"),
-        "drawdown_week_ppm_max": (money.get("drawdown_week"), "since the week's high"),
+        "portfolio_exposure_max": (total, "all markets", ""),
+        "market_exposure_max": (top, title, spot),
+        "cluster_exposure_max": (by_cluster[cluster] if cluster is not None else 0, cluster or "", ""),
+        "concentration_ppm_max": (top * PPM // equity if equity and equity > 0 else None, title, spot),
+        "drawdown_day_ppm_max": (money.get("drawdown_day"), "since the day's high", ""),
+        "drawdown_week_ppm_max": (money.get("drawdown_week"), "since the week's high", ""),
     }
 
 

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from apps.eventlog.bodies import What, unpack
+from apps.monitoring import incidents
 from apps.monitoring.core import rollout
 from apps.monitoring.core.rollout import Evidence
 from apps.monitoring.models import StrategyRecord
@@ -26,6 +27,8 @@ CROSS JOIN LATERAL (
 ) AS v LEFT JOIN log_control c ON c.shard = %s AND c.in_seq = v.in_seq ORDER BY v.index, v.in_seq DESC"""
 FILLS: Final = 2_000
 PPM: Final = 1_000_000
+UNKNOWN: Final = -1
+"""Open incidents when nobody knows how many there are; the ladder takes nothing but none."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,7 @@ class Version(NamedTuple):
 
 
 def ladder(rows: Sequence[StrategyRecord], now_ts: int, shard: int = 0) -> list[Rung]:
-    """All strategies; three queries.
+    """All strategies; four queries.
 
     Args:
         rows: Of the strategies.
@@ -88,19 +91,31 @@ def ladder(rows: Sequence[StrategyRecord], now_ts: int, shard: int = 0) -> list[
     drift = int((replay.drift or 0.0) * PPM) if replay else PPM
     told = versions([row.strategy for row in rows], shard)
     fills = list(FillRecord.objects.filter(shard=shard).order_by("-id").values_list("strategy", "in_seq")[:FILLS])
-    return [_rung(row, now_ts, parity, drift, told.get(row.strategy, []), fills) for row in rows]
+    scopes = incidents.urgent_scopes()
+    return [_rung(row, now_ts, (parity, drift, _open(row, scopes)), told.get(row.strategy, []), fills) for row in rows]
+
+
+def _open(row: StrategyRecord, scopes: Sequence[str] | None) -> int:
+    """How many urgent incidents of these are the strategy's; UNKNOWN without them."""
+    if scopes is None:
+        return UNKNOWN
+    return sum(incidents.concerns(scope, row.name, row.strategy) for scope in scopes)
 
 
 def _rung(
-    row: StrategyRecord, now_ts: int, parity: int, drift: int, told: list[Version], fills: list[tuple[int, int]]
-) -> Rung:  # fmt: skip
+    row: StrategyRecord,
+    now_ts: int,
+    judged: tuple[int, int, int],
+    told: list[Version],
+    fills: list[tuple[int, int]],
+) -> Rung:
+    parity, drift, broken = judged
     stage = Stage(row.stage if row.stage is not None else Stage.REPLAY)
     came = _came(told)
     since_ts, in_seq = (came.ts, came.in_seq) if came else (None, None)
     hours = max(0, (now_ts - since_ts) // HOUR_NS) if since_ts else 0
     own = sum(strategy == row.strategy and seq >= in_seq for strategy, seq in fills) if in_seq else 0
-    # Incidents are kept by the strategy's name on their own page; none that is open names it here.
-    shown = Evidence(parity, int(hours), own, drift, 0, "")
+    shown = Evidence(parity, int(hours), own, drift, broken, "")
     following = Stage(stage + 1) if stage < Stage.LIVE else None
     missing = rollout.move(stage, following, shown._replace(person="?")).missing if following else ()
     return Rung(
@@ -130,7 +145,8 @@ def _needs(following: Stage | None, shown: Evidence) -> tuple[Need, ...]:
         Need("Fills on the stage", f"{shown.fills:,}", f"{asks.fills:,}", shown.fills >= asks.fills),
         Need("Drift", f"{shown.drift_ppm / 1e4:.4g} %", f"at most {asks.drift_ppm / 1e4:.4g} %",
              shown.drift_ppm <= asks.drift_ppm),
-        Need("Open incidents", f"{shown.incidents}", "0", shown.incidents == 0),
+        Need("Open P0 and P1 incidents", "unknown" if shown.incidents == UNKNOWN else f"{shown.incidents}", "0",
+             shown.incidents == 0),
     )  # fmt: skip
 
 

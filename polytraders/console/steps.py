@@ -84,6 +84,11 @@ class Trace:
     missing: str
     frames: tuple[str, ...]
 
+    @property
+    def has_order(self) -> bool:
+        """Whether it was approved, so that there is an order of this id."""
+        return any(step.what == KINDS[s.APPROVAL] for step in self.steps)
+
 
 def trace(in_seq: int, market: int, strategy: int, shard: int = 0) -> Trace | None:
     """The steps in the order of the log; None when nothing has this correlation. Four questions.
@@ -165,8 +170,8 @@ def _input(row: np.void, in_seq: int, market: int) -> Step:
         words += f", received {abs(late) / 1e6:,.1f} ms {'after' if late >= 0 else 'before'} the venue's own time"
     name = kind.name.lower().replace("_", " ") if kind is not None else f"kind {int(row['kind'])}"
     digest = hashlib.sha256(row.tobytes()).hexdigest()
-    return Step(f"input: {name}", f"{here}", int(row["recv_ts"]), None, words, "", _json(named), digest, "",
-                here == in_seq, 2)  # fmt: skip
+    return Step(f"input: {name}", f"{here}", int(row["recv_ts"]), None, words, "", _json(named), digest,
+                f"/replays/scrub?seq={here}", here == in_seq, 2)  # fmt: skip
 
 
 def _output(out: np.void, detail: np.void | None) -> Step:
@@ -186,12 +191,17 @@ def _output(out: np.void, detail: np.void | None) -> Step:
             },
         }  # type: ignore[assignment]
     where = f"{int(out['in_seq'])}:{int(out['ordinal'])}"
-    packet = kind in (s.PACKET, s.APPROVAL)
+    page = PAGES.get(kind)
     digest = hashlib.sha256(out.tobytes() + (b"" if detail is None else detail.tobytes())).hexdigest()
     return Step(KINDS[kind], where, int(out["ts"]), None, _words(out), _code(out), _json(body), digest,
-                f"/decisions/{where}" if packet else "", True, STAGE[kind])  # fmt: skip
+                f"{page}{where}" if page else "", True, STAGE[kind])  # fmt: skip
 
 
+PAGES: Final = {
+    s.PACKET: "/decisions/", s.APPROVAL: "/decisions/", s.FILL: "/ledger/?event=", s.DONE: "/ledger/?event=",
+    s.SETTLED: "/ledger/?event=",
+}  # fmt: skip
+"""Where one sees an output, by its kind; its number follows."""
 STAGE: Final = {s.PACKET: 7, s.APPROVAL: 7, s.COUNTS: 7, s.FILL: 8, s.DONE: 8, s.BOOK: 2, s.SETTLED: 9}
 
 
@@ -226,7 +236,8 @@ def _movement(made: Movement) -> Step:
     body |= {"from": made.from_account.code, "to": made.to_account.code}
     way = f"from {made.from_account.code} to {made.to_account.code}"
     words = f"{made.phase.replace('_', ' ')} {made.amount / 1e6:,.2f} {way}"
-    return Step(f"ledger: {made.part}", str(made), made.ts, None, words, "", _json(body), "", "", True, 9)
+    page = f"/ledger/transfers/{made.pk}"
+    return Step(f"ledger: {made.part}", str(made), made.ts, None, words, "", _json(body), "", page, True, 9)
 
 
 def _plain(value: Any) -> Any:

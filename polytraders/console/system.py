@@ -4,6 +4,7 @@ import logging
 
 from celery import current_app
 from django.contrib import messages
+from django.db import transaction
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
@@ -13,6 +14,7 @@ from kombu.exceptions import KombuError
 
 from apps.monitoring.models import PulseRecord, TaskRecord
 from apps.replay.models import ReplayRecord
+from polytraders.access import audit
 from polytraders.access.permissions import Permission, needs
 from polytraders.console import board, machine
 from polytraders.console.frame import show
@@ -55,6 +57,8 @@ def system(request: HttpRequest) -> HttpResponseBase:
 @needs(Permission.RUN)
 def prove(request: HttpRequest) -> HttpResponseBase:
     """Have log and ledger proved by a worker; nothing is changed by it."""
+    with transaction.atomic():
+        audit.write(request.user.get_username(), "record.prove", "log and ledger", request=request)
     try:
         current_app.send_task(PROVE, retry=False)
     except (KombuError, OSError) as error:

@@ -14,6 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 from kombu.exceptions import OperationalError as BrokerAway
 
+from polytraders.access import audit as acts
 from polytraders.access import chain as chains
 from polytraders.access.models import AuditRow, ChainCheck
 from polytraders.access.permissions import Permission, needs
@@ -22,8 +23,8 @@ from polytraders.console.frame import show
 from polytraders.console.lists import Listed, as_csv
 
 FAMILIES: Final = (
-    "alert", "cash-out", "factor", "incident", "key", "kill", "ledger", "limit", "order", "release", "replay",
-    "rollout", "session", "strategy", "user", "webhook",
+    "audit", "control", "factor", "incident", "job", "key", "ledger", "limit", "order", "parameter", "position",
+    "record", "release", "rollout", "route", "rule", "session", "user", "webhook",
 )  # fmt: skip
 """Families of acts that are offered; another one can be asked for in the address."""
 FILE_MAX: Final = 10_000
@@ -125,6 +126,7 @@ def check(request: HttpRequest) -> HttpResponseBase:
         return redirect("audit")
     with transaction.atomic():
         row = ChainCheck.objects.create(asked_by=request.user.get_username())
+        acts.write(request.user.get_username(), "audit.check", f"check {row.pk}", request=request)
     try:
         verify_audit.apply_async((row.pk,), retry=False)
         messages.success(request, "A worker checks every row; what it found is shown here.")

@@ -7,26 +7,40 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from channels.db import database_sync_to_async
 from channels.routing import URLRouter
 from channels.testing import WebsocketCommunicator
+from django.contrib.sessions.backends.db import SessionStore
+from django.contrib.sessions.models import Session
+from django.db import OperationalError, connections
+from django.test import Client
+from django.utils import timezone
 
 from polytraders.access.permissions import Role
-from polytraders.console import live
-from polytraders.console.consumers import NOT_LOGGED_IN
+from polytraders.console import consumers, live
+from polytraders.console.consumers import MESSAGE_MAX, NOT_LOGGED_IN, TOO_LARGE
 from polytraders.console.fragment import Fragment
 from polytraders.console.live import Live, Shown
 from polytraders.console.live import Source as Origin
 from polytraders.console.routing import websocket_urlpatterns
+from tests.written import Written
 
 DEADLINE_S = 10.0
 
 
 class Person:
-    """Somebody, as far as a socket cares."""
+    """Somebody, as far as a socket cares; nobody can tell who while the database is away."""
 
     def __init__(self, is_authenticated: bool = True) -> None:
-        self.is_authenticated = is_authenticated
+        self.is_known = is_authenticated
+        self.is_away = False
         self._roles = frozenset({Role.READ_ONLY}) if is_authenticated else frozenset()
+
+    @property
+    def is_authenticated(self) -> bool:
+        if self.is_away:
+            raise OperationalError("the database is away")
+        return self.is_known
 
 
 class Source:
@@ -154,10 +168,83 @@ async def test_what_a_browser_says_unasked_is_not_listened_to() -> None:
     source = Source()
     async with reading(source), browser() as socket:
         await told(socket)
-        for noise in ("{}", "Taken", "x" * 10_000):
+        for noise in ("{}", "Taken", "x" * MESSAGE_MAX):
             await socket.send_to(noise)
         assert await socket.receive_nothing(timeout=0.1)
         await socket.send_to("taken")
+
+
+async def ended(socket: WebsocketCommunicator) -> int:
+    closed = await socket.receive_output(timeout=DEADLINE_S)
+    assert closed["type"] == "websocket.close"
+    return int(closed["code"])
+
+
+@pytest.mark.parametrize("noise", ["x" * (MESSAGE_MAX + 1), b"x" * (MESSAGE_MAX + 1), "not shown" + " " * 100_000])
+async def test_what_is_too_long_ends_the_line(noise: str | bytes) -> None:
+    source = Source()
+    async with reading(source) as reader, browser() as socket:
+        await told(socket)
+        kind = "text" if isinstance(noise, str) else "bytes"
+        await socket.send_input({"type": "websocket.receive", kind: noise})
+        assert await ended(socket) == TOO_LARGE
+    assert reader._task is None
+
+
+@pytest.mark.parametrize("loses", ["the role", "the login"])
+async def test_who_may_no_longer_see_is_let_go_although_nothing_is_sent(
+    monkeypatch: pytest.MonkeyPatch, loses: str
+) -> None:
+    monkeypatch.setattr(consumers, "LOGIN_S", 0.2)
+    source, person = Source(), Person()
+    async with reading(source) as reader, browser(person) as socket:
+        await told(socket)
+        await socket.send_to("taken")
+        assert await socket.receive_nothing(timeout=0.5, interval=0.05), "who may see is left alone"
+        if loses == "the role":
+            person._roles = frozenset()
+        else:
+            person.is_known = False
+        assert await ended(socket) == NOT_LOGGED_IN
+        source.number = 2
+        reader.hint()
+        assert await socket.receive_nothing(timeout=0.3), "and is told nothing any more"
+    assert reader._task is None
+
+
+async def test_a_real_session_that_ends_ends_its_line(
+    log: Written, ada: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumers, "LOGIN_S", 0.2)
+    key = ada.session.session_key
+    async with reading(Source()):
+        socket = WebsocketCommunicator(URLRouter(websocket_urlpatterns), "/ws/board")
+        scope: Any = socket.scope
+        scope["session"] = SessionStore(key)
+        connected, _ = await socket.connect(timeout=DEADLINE_S)
+        assert connected
+        await told(socket)
+        await socket.send_to("taken")
+        assert await socket.receive_nothing(timeout=0.6, interval=0.05)
+        await database_sync_to_async(Session.objects.filter(session_key=key).update)(expire_date=timezone.now())
+        assert await ended(socket) == NOT_LOGGED_IN, "it is over, though its row is still there"
+        await socket.disconnect(timeout=DEADLINE_S)
+        # What was asked in the sockets' thread stands on a connection of that thread.
+        await database_sync_to_async(connections.close_all)()
+
+
+async def test_a_look_that_has_no_answer_lets_nobody_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(consumers, "LOGIN_S", 0.1)
+    source, person = Source(), Person()
+    async with reading(source), browser(person) as socket:
+        await told(socket)
+
+        person.is_away = True
+        assert await ended(socket) == NOT_LOGGED_IN
+
+
+def test_nobody_sees_pages_a_minute_after_it_was_taken_away() -> None:
+    assert consumers.LOGIN_S + consumers.LOOK_S <= 60.0
 
 
 class Layer:

@@ -1,6 +1,7 @@
 """Home, orders, fills, positions and ledger: in every state, with others' text, and what a person may do there."""
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -15,7 +16,7 @@ from apps.ledger.models import PositionRecord
 from apps.oms.models import FillRecord, OrderRecord
 from apps.registry.models import MarketRecord
 from polytraders.access.permissions import Role
-from polytraders.console import trades
+from polytraders.console import live, trades
 from polytraders.contracts.inputs import Scope
 from tests import servers
 from tests.web.conftest import Says, entered
@@ -100,11 +101,29 @@ def test_home_draws_money_and_limits(log: Written, ada: Client, says: Says) -> N
     finally:
         sql("DELETE FROM ledger_money")
     assert "Profit is +12.34 pUSD; at its deepest it was 17.66 pUSD below its highest." in text
-    assert '<tr class="full"><th scope="row">Drawdown today</th>' in text
+    assert '<tr class="full"><th scope="row"><a href="/risk/">Drawdown today</a></th>' in text
     assert "4.10 % of 4.00 %" in text
     assert "4,500.00 of " in text
     assert ">+12.34</b>" in text
     assert page(ada, "/?span=nonsense")
+
+
+@pytest.mark.parametrize("span", ["day", "week", "month", "nonsense"])
+def test_what_the_socket_sends_never_replaces_the_picture_of_another_span(
+    log: Written, ada: Client, says: Says, span: str
+) -> None:
+    says()
+    text = page(ada, f"/?span={span}")
+    sent = live.fragments(frozenset({"money"}), {"money": "another"})["money"].html
+    named, asked = re.findall(r'<section id="(money[^"]*)"', text), re.findall(r'ws-connect="[^"]*parts=([^"]*)"', text)
+    assert re.findall(r'<section id="(money[^"]*)"', sent) == ["money"]
+    if span in ("week", "month"):
+        assert named == [f"money-{span}"]
+        assert "money" not in asked[0].split(",")
+        assert f'hx-get="/?span={span}" hx-select="#money-{span}"' in text, "it asks for itself"
+    else:
+        assert named == ["money"]
+        assert "money" in asked[0].split(",")
 
 
 def test_stage_ten_shows_its_replays(log: Written, ada: Client, says: Says) -> None:
@@ -289,7 +308,7 @@ def test_cashing_out_goes_the_loops_way(log: Written, says: Says, inbox: None, n
     log.world.flatten(Scope.MARKET, market)
     log.commit()
     text = page(ops, "/positions/")
-    assert f"Cashing out: market {market}" in text
+    assert f'Cashing out: <a href="/markets/{market}"><bdi>market {market}</bdi>' in text
     assert "Trade there again" in text
     log.world.flatten(Scope.MARKET, market, on=False)
     log.commit()

@@ -48,7 +48,7 @@ def test_a_running_system_shows_its_stages_and_last_decisions(log: Written, ada:
     text = page(ada, "/")
     assert "PAPER" in text
     assert "TRADING" in text
-    assert text.count('<th scope="row"><span class="name"') == 11
+    assert text.count('<th scope="row"><a class="name" href="/stages/') == 11
     assert "1,234,567" in text
     newest = DecisionRecord.objects.order_by("-id").first()
     assert newest is not None

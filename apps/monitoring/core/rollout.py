@@ -23,7 +23,7 @@ class Evidence(NamedTuple):
         hours: Time at the stage.
         fills: Fills at the stage.
         drift_ppm: Error of the predictions against what happened, over that of the stage before, minus one.
-        incidents: Open incidents that name the strategy.
+        incidents: Open P0 and P1 incidents of the strategy or of everything; negative = not known, which is not none.
         person: Who authorises the step; "" = nobody.
     """
 

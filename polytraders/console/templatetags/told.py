@@ -1,9 +1,12 @@
 """The one library that turns numbers, times and codes into what pages show."""
 
 import datetime as dt
+import re
+from contextlib import suppress
 from typing import Final
 
 from django import template
+from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -25,6 +28,14 @@ TENTHS_BELOW_S: Final = 10
 KNOWN: Final = {entry.code: entry for entry in REASONS}
 SHORT: Final = 80
 """Signs of a title; the venue's ids have 66."""
+NAMELESS: Final = re.compile(r"strategy \d+")
+"""What stands for the name of a strategy that has none."""
+DIGITS_MOST: Final = 10
+PLACES: Final = {
+    "feed": "feeds", "connection": "feeds", "job": "system", "route": "routes", "everything": "control",
+    "commands": "control", "cluster": "risk", "strategy": "strategies",
+}  # fmt: skip
+"""Pages of scopes that have none of their own, by their first word."""
 UNKNOWN: Final = "\N{EN DASH}"
 """Stands where there is no number."""
 
@@ -141,6 +152,49 @@ def reason(code: "str | int | Reason") -> SafeString:
         entry.meaning,
         entry.code,
     )
+
+
+@register.simple_tag
+def strategy_link(name: str) -> SafeString:
+    """A strategy's name as a link to its page; one that has no name of its own has no page."""
+    address = address_of(f"strategy {name}") if not NAMELESS.fullmatch(name) else ""
+    return _linked(address, name)
+
+
+@register.simple_tag
+def market_link(index: int, title: str) -> SafeString:
+    """A market's title as a link to its page."""
+    return _linked(reverse("market", args=[index]), title)
+
+
+@register.simple_tag
+def scope_link(scope: str) -> SafeString:
+    """What an alert or a limit is about, as a link to where one sees it."""
+    return _linked(address_of(scope), scope)
+
+
+@register.simple_tag
+def input_link(in_seq: int) -> SafeString:
+    """An input's number as a link to its place in the log."""
+    return format_html('<a href="{}?seq={}">{}</a>', reverse("replays-scrub"), in_seq, f"{in_seq:,}")
+
+
+@register.filter
+def address_of(scope: str) -> str:
+    """Where one sees a scope like "market 3" or "job replay_log", "" where there is no page of it."""
+    kind, _, which = str(scope).partition(" ")
+    if kind == "market" and which.isascii() and which.isdigit() and len(which) < DIGITS_MOST:
+        return reverse("market", args=[int(which)])
+    if kind == "strategy" and which and not (which.isascii() and which.isdigit()):
+        with suppress(NoReverseMatch):
+            return reverse("strategy", args=[which])
+    return reverse(PLACES[kind]) if kind in PLACES else ""
+
+
+def _linked(address: str, text: str) -> SafeString:
+    if not address:
+        return format_html("<bdi>{}</bdi>", plainly(text))
+    return format_html('<a href="{}"><bdi>{}</bdi></a>', address, plainly(text))
 
 
 @register.simple_tag
