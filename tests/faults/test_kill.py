@@ -20,7 +20,7 @@ from tests.supervisor.processes import until
 
 APPROVALS_S_MAX = 30.0
 LATENCY_S_MAX = 5.0
-"""From the fence's file to the committed KILL input; `benchmarks.killing` measures it, a machine full of tests gets more."""
+"""From the fence to the committed KILL input; `benchmarks.killing` measures it, a machine full of tests gets more."""
 AFTER_INPUTS = 1_500
 
 
