@@ -24,9 +24,9 @@ run: setup
 	@$(BIN)/polytraders up
 
 # The browser's event loop and the other tests' do not share a process, so each have one; both run whatever the other says.
-# Two workers, a file's tests together: much of the time is spent waiting for processes to start and end.
+# Three workers, a file's tests together: much of the time is spent waiting for processes to start and end.
 define tests
-status=0; $(BIN)/pytest -c tests/e2e/pytest.ini tests/e2e || status=$$?; $(BIN)/pytest -n 2 --dist loadfile || status=$$?; exit $$status
+status=0; $(BIN)/pytest -c tests/e2e/pytest.ini tests/e2e || status=$$?; $(BIN)/pytest -n 3 --dist loadfile || status=$$?; exit $$status
 endef
 
 test: setup

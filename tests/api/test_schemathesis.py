@@ -15,7 +15,7 @@ from polytraders.api import endpoint
 from polytraders.api.pages import described
 from tests.web.conftest import Says, entered
 
-EXAMPLES = 4
+EXAMPLES = 2
 TOKEN = "c" * 32
 
 
