@@ -9,6 +9,7 @@ from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 
 from apps.monitoring import status
+from apps.monitoring.models import StrategyRecord
 from apps.oms.models import FillRecord, OrderRecord
 from apps.risk.models import DecisionRecord
 from polytraders.access.permissions import Role
@@ -64,6 +65,20 @@ def addresses() -> list[str]:
         (transfer,) = cursor.fetchone()
     found = [page.address for page in PAGES.values() if served(page)]
     found += [f"/orders/{order}", f"/orders/{busiest}", f"/decisions/{decision.decision_id}"]
+    strategy = StrategyRecord.objects.order_by("strategy").first()
+    assert strategy
+    found += [
+        f"/trace/{decision.correlation_id}",
+        f"/strategies/{strategy.name}",
+        "/reasons/STRAT_NO_EDGE/",
+        "/stages/7",
+    ]
+    found += [
+        "/markets/8",
+        "/markets/?show=all",
+        "/decisions/?market=7",
+        f"/decisions/?code=STRAT&strategy={strategy.name}",
+    ]
     found += [f"/ledger/?account={cash}", f"/ledger/?before={transfer}", f"/ledger/transfers/{transfer}"]
     found += [f"/fills/?before={fill.id}", f"/orders/?before={busiest.id}", "/positions/?before=30000000:200"]
     return [*found, *FILTERS]
