@@ -109,9 +109,11 @@ def book(shard: int = 0) -> Book:
     for row in opened.annotate(amount=Sum(F("held"))):
         at_risk[row["strategy"], row["market"]] += row["amount"] or 0
     markets = MarketRecord.objects.filter(shard=shard, market__in={market for _, market in at_risk})
-    rows = list(markets)
-    clusters = {row.market: row.cluster_name or "no cluster" for row in rows}
-    return Book(positions, dict(at_risk), clusters, {row.market: str(row) for row in rows})
+    # Columns, not objects: thousands may be held.
+    rows = list(markets.values_list("market", "cluster_name", "title", "slug", "condition_id"))
+    clusters = {market: cluster or "no cluster" for market, cluster, *_ in rows}
+    titles = {market: next(filter(None, names), f"market {market}") for market, _, *names in rows}
+    return Book(positions, dict(at_risk), clusters, titles)
 
 
 def in_force(shard: int = 0) -> tuple[int, dict[str, int]] | None:
