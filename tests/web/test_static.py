@@ -56,7 +56,9 @@ def contrast(one: str, other: str) -> float:
 @pytest.mark.parametrize("theme", themes().values(), ids=list(themes()))
 def test_text_can_be_read_on_everything_it_stands_on(theme: dict[str, str]) -> None:
     pairs = [
-        (text, ground) for text in ("text", "minor", "link", "good", "bad", "warn") for ground in ("bg", "panel", "row")
+        (text, ground)
+        for text in ("text", "minor", "link", "good", "bad", "warn", "one", "two")
+        for ground in ("bg", "panel", "row")
     ]
     pairs += [("good", "good-bg"), ("bad", "bad-bg"), ("warn", "warn-bg"), ("text", "bad-bg"), ("minor", "bad-bg")]
     weak = {
