@@ -15,7 +15,7 @@ from polytraders.api import endpoint
 from polytraders.api.pages import described
 from tests.web.conftest import Says, entered
 
-EXAMPLES = 2
+EXAMPLES = 1
 TOKEN = "c" * 32
 
 
