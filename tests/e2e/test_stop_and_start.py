@@ -27,7 +27,7 @@ def test_it_stops_in_five_seconds_and_goes_on_in_fifteen(platform: Platform, aud
         platform.counts,
     )  # fmt: skip
     assert len(platform.processes()) >= 9
-    held = [int(str(row[0])) for row in platform.rows(HELD % (loop_ts(platform) + 55 * NANO))]
+    held = [int(str(row[0])) for row in platform.rows(HELD % (loop_ts(platform) + 40 * NANO))]
     assert held
     before, epochs = platform.counts(), platform.epochs()
     ended_s = platform.interrupt()
