@@ -41,7 +41,10 @@ def nobody_has_asked_too_often() -> None:
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Postgres | servers.Outside]":
     """A PostgreSQL of this run, migrated by the owner. Nobody connects to its database `polytraders`: it is copied."""
     cache = Path(__file__).resolve().parents[1] / ".cache" / "tests"
-    with servers.running(tmp_path_factory.mktemp("postgres"), cache) as server:
+    with (
+        servers.quick_folder(tmp_path_factory.mktemp("postgres")) as folder,
+        servers.running(folder, cache) as server,
+    ):
         yield server
 
 
@@ -74,7 +77,11 @@ def valkey_server(tmp_path: Path) -> Iterator[Valkey]:
 @pytest.fixture(scope="session")
 def django_db_setup(postgres_server: "Postgres | servers.Outside", django_db_blocker: object) -> Iterator[None]:
     """Django's database in tests: a copy like any other, used as the app role. Replaces pytest-django's own."""
+    from django.conf import settings as ours
     from django.db import connections
+
+    # Argon2 takes a fifth of a second a password by design; `test_access.py` sees to it that people get it.
+    ours.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
     with servers.copied(postgres_server) as made:
         servers.let_django_empty_its_tables(made)

@@ -20,6 +20,9 @@ from polytraders.supervisor.postgres import APP, DATABASE, OWNER, SUPERUSER, Pos
 ROOT = Path(__file__).resolve().parents[1]
 EVENT_LOG = ("log_head", "log_block", "log_control", "log_output", "ledger_transfer")
 """Where one of these has rows, somebody's record is kept."""
+IN_MEMORY = "polytraders-test-"
+ROOM = 4 << 30
+"""Bytes that have to be free there: three runs side by side stay far below."""
 
 
 class Database(NamedTuple):
@@ -87,6 +90,31 @@ class Outside:
 
 
 @contextmanager
+def quick_folder(otherwise: Path, memory: Path = Path("/dev/shm"), room: int = ROOM) -> Iterator[Path]:
+    """A folder for a server's files: in memory, gone afterwards, or `otherwise` where memory has no such room.
+
+    A copied database has several hundred files. Where as many were deleted within the last five seconds, ext4 walks
+    over all their inodes for each new one, and a copy takes ten times as long.
+    """
+    made = memory / f"{IN_MEMORY}{os.getpid()}"
+    try:
+        # What runs that were killed have left.
+        for left in memory.glob(f"{IN_MEMORY}*"):
+            if not Path("/proc", left.name.removeprefix(IN_MEMORY)).exists():
+                shutil.rmtree(left, ignore_errors=True)
+        enough = shutil.disk_usage(memory).free >= room
+        if enough:
+            made.mkdir(mode=0o700)
+    except OSError:
+        enough = False
+    try:
+        yield made if enough else otherwise
+    finally:
+        if enough:
+            shutil.rmtree(made)
+
+
+@contextmanager
 def running(folder: Path, cache: Path) -> Iterator[Postgres | Outside]:
     """The migrated server. The cluster of the last run is taken as it was when no migration has changed since."""
     named = os.environ.get("POLYTRADERS_TEST_DATABASE_URL")
@@ -134,7 +162,8 @@ def copied(server: Postgres | Outside, of: str = DATABASE) -> Iterator[Database]
     name = f"test_{uuid.uuid4().hex[:12]}"
     identifier = sql.Identifier(name)
     with psycopg.connect(server.url(SUPERUSER, "postgres"), autocommit=True) as connection:
-        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {}")
+        # Copied as files: a third of the time of going through the write-ahead log, which nothing needs here.
+        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {} STRATEGY FILE_COPY")
         connection.execute(statement.format(identifier, sql.Identifier(of), sql.Identifier(OWNER)))
         try:
             yield Database(name, server.url(OWNER, name), server.url(APP, name), server.url(SUPERUSER, name))

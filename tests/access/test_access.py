@@ -1,6 +1,7 @@
 """Who comes in: through the one-time link, or with a password; and what every page says about itself."""
 
 import datetime as dt
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -8,6 +9,7 @@ from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 
+from polytraders import settings as as_written
 from polytraders.access.models import LIFE, SetupLink
 from polytraders.access.tasks import forget_expired
 
@@ -92,7 +94,8 @@ def test_log_in_needs_the_password_and_goes_where_one_wanted(client: Client) -> 
     assert elsewhere.headers["Location"] == "/"
 
 
-def test_passwords_are_hashed_with_argon2() -> None:
+def test_passwords_are_hashed_with_argon2(settings: Any) -> None:
+    settings.PASSWORD_HASHERS = as_written.PASSWORD_HASHERS
     assert User.objects.create_user("ada", password=PASSWORD).password.startswith("argon2$argon2id$")
 
 

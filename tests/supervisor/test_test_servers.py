@@ -103,3 +103,20 @@ def test_a_server_named_for_tests_is_used_unless_it_holds_a_record(
             servers.running(tmp_path / "unused", tmp_path / "cache").__enter__()
         with psycopg.connect(outside.url(SUPERUSER)) as connection:
             assert connection.execute("SELECT shard FROM log_head").fetchall() == [(7,)]
+
+
+def test_a_server_lives_in_memory_where_there_is_room_and_leaves_nothing(tmp_path: Path) -> None:
+    memory, disk = tmp_path / "memory", tmp_path / "disk"
+    memory.mkdir()
+    of_the_dead, of_the_living = memory / f"{servers.IN_MEMORY}{2**22 + 1}", memory / f"{servers.IN_MEMORY}1"
+    of_the_dead.mkdir()
+    of_the_living.mkdir()
+    with servers.quick_folder(disk, memory, room=1) as folder:
+        (folder / "some").touch()
+        assert folder.parent == memory
+        assert not of_the_dead.exists()
+    assert list(memory.iterdir()) == [of_the_living]
+    with servers.quick_folder(disk, memory, room=2**62) as folder:
+        assert folder == disk
+    with servers.quick_folder(disk, tmp_path / "none") as folder:
+        assert folder == disk
