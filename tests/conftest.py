@@ -30,6 +30,16 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         compile_loop()
 
 
+def pytest_configure() -> None:
+    """Let a person and a browser be made in a moment: tests make thousands of them."""
+    from django.conf import settings as ours
+
+    # Argon2 takes a fifth of a second a password by design; `test_access.py` sees to it that people get it.
+    ours.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    # A file is looked for when it is asked for, and not all of them anew for each test's browser.
+    ours.WHITENOISE_AUTOREFRESH = True
+
+
 @pytest.fixture(autouse=True)
 def nobody_has_asked_too_often() -> None:
     """Tests ask for more in a minute than a person may; each begins with nothing counted."""
@@ -77,11 +87,7 @@ def valkey_server(tmp_path: Path) -> Iterator[Valkey]:
 @pytest.fixture(scope="session")
 def django_db_setup(postgres_server: "Postgres | servers.Outside", django_db_blocker: object) -> Iterator[None]:
     """Django's database in tests: a copy like any other, used as the app role. Replaces pytest-django's own."""
-    from django.conf import settings as ours
     from django.db import connections
-
-    # Argon2 takes a fifth of a second a password by design; `test_access.py` sees to it that people get it.
-    ours.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
     with servers.copied(postgres_server) as made:
         servers.let_django_empty_its_tables(made)

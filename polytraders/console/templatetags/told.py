@@ -123,8 +123,9 @@ def size_bytes(value: int) -> str:
 @register.filter
 def plainly(text: object) -> str:
     """Somebody else's text on one line of bearable length: nothing in it may turn the page round or break it."""
-    line = "".join(sign if sign.isprintable() else " " for sign in str(text))
-    return line if len(line) <= SHORT else line[: SHORT - 1] + "…"
+    line = str(text)
+    shown = "".join(sign if sign.isprintable() else " " for sign in line[:SHORT])
+    return shown if len(line) <= SHORT else shown[: SHORT - 1] + "…"
 
 
 @register.filter
