@@ -32,6 +32,7 @@ from polytraders.contracts.inputs import Kind
 SHARD: Final = 0
 MS: Final = 1_000_000
 UNTOLD_MS: Final = 300
+AROUND_MS: Final = 3_000
 PRICE: Final = 10_000
 FILL, SETTLED = 3, 6
 BUY, SELL = 0, 1
@@ -278,7 +279,8 @@ class Audit:
         else:
             self.found["wrong"] += 1
             self.wrong.append(
-                f"fill {key[0]} of {wanted} at {price} in {market.slug}: the book showed {shown} at {stamp_ms} ms"
+                f"fill {key[0]} of {wanted} at {price} in {market.slug}: the book showed {shown} at {stamp_ms} ms; "
+                + self._around(market, side, price, stamp_ms)
             )
 
     def _shown(self, market: Market, side: int, price: int, from_ns: int, to_ns: int) -> list[int] | None:
@@ -297,6 +299,15 @@ class Audit:
         trades = self._ask("/trades", market=market.condition, from_ns=first, to_ns=(stamp_ms + 1) * MS).json()
         took = any(one["price"] == price and one["side"] == 1 - side for one in trades["trades"])
         return took and max(self._shown(market, side, price, first, (stamp_ms + 1) * MS) or [0]) >= wanted
+
+    def _around(self, market: Market, side: int, price: int, stamp_ms: int) -> str:
+        """What became of a level within some seconds of a moment, for whoever has to find out why."""
+        first, last = (stamp_ms - AROUND_MS) * MS, (stamp_ms + AROUND_MS) * MS
+        rows = self._ask("/changes", market=market.condition, from_ns=first, to_ns=last).json()["rows"]
+        trades = self._ask("/trades", market=market.condition, from_ns=first, to_ns=last).json()["trades"]
+        sizes = [(at / MS - stamp_ms, size) for at, *where, size in rows if where == [side, price]]
+        taken = [(one["ts_ns"] / MS - stamp_ms, one["side"]) for one in trades if one["price"] == price]
+        return f"(ms, size) of the level around it: {sizes}; (ms, side) of trades at it: {taken}"
 
     @property
     def compared(self) -> int:

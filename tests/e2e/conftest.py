@@ -28,6 +28,7 @@ def platform() -> Iterator[Platform]:
         made.run()
         try:
             until(lambda: "/setup/" in made.said(), "the set-up link is shown")
+            made.bear_losses()
             yield made
         finally:
             made.stop()

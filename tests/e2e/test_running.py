@@ -30,21 +30,21 @@ def test_the_books_are_what_fills_outcomes_and_the_exchanges_fees_make_them(plat
     books = audit.books()
     differences = audit.differences(books)
     print(f"\n{len(books.fills)} fills, {len(books.settled)} positions paid out, micro-pUSD apart: {differences}")
-    assert audit.wrong == []
+    assert not audit.wrong, "\n".join(audit.wrong)
     assert all(abs(each) <= MICRO for each in differences.values()), differences
 
 
 def test_every_payout_is_the_exchanges(platform: Platform, audit: Audit) -> None:
     until(lambda: platform.rows(FIVE_MINUTES), "a 5-minute market is settled", 120)
     assert audit.payouts(audit.books()) > 0
-    assert audit.wrong == []
+    assert not audit.wrong, "\n".join(audit.wrong)
 
 
 def test_every_taker_fill_was_there_in_the_exchanges_own_book(platform: Platform, audit: Audit) -> None:
     until(lambda: platform.counts().fills > 0, "there are fills", 90)
     audit.look()
     print(f"\n{audit.compared} taker fills compared with the exchange's book: {dict(audit.found)}")
-    assert audit.wrong == []
+    assert not audit.wrong, "\n".join(audit.wrong)
     assert audit.compared > 0
     assert audit.found["the exchange has forgotten"] == 0
     assert audit.found["as the book was"] >= 0.9 * audit.compared
