@@ -119,7 +119,7 @@ def test_every_page_of_the_navigation_opens_for_who_sees_it_there(log: Written, 
     for role in Role:
         client = entered(f"only-{role}", role)
         assert client.get(page.address).status_code == (200 if role in MATRIX[page.permission] else 403)
-        menu = client.get("/reasons/").content.decode().split('class="pages"')[1].split("</nav>")[0]
+        menu = client.get("/account/").content.decode().split('class="pages"')[1].split("</nav>")[0]
         assert (f'href="{page.address}"' in menu) == (role in MATRIX[page.permission])
 
 

@@ -31,7 +31,7 @@ from tests.venues.polymarket.said import (
 )
 
 many = settings(
-    max_examples=2_000, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+    max_examples=1_000, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
 )
 
 EVENTS: list[Any] = [
