@@ -170,6 +170,8 @@ def told(seen: Seen) -> str:
         lines.append("No loop has run on this database yet; `make run` starts one.")
     else:
         loop = board.loop
+        if loop.breached:
+            lines.append(f"LIMIT: {loop.breached}; only what reduces a position is approved")
         books = ", ".join(f"{count} {state}" for state, count in loop.books.items())
         equity = f.shares(loop.money.get("equity", 0))
         lines += [

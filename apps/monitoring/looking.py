@@ -39,7 +39,7 @@ def wrongs(shard: int) -> list[Seen]:
     Raises:
         DatabaseError: The database cannot be asked.
     """
-    loop = LoopRecord.objects.filter(shard=shard).only("at_ns", "feeds", "speed").first()
+    loop = LoopRecord.objects.filter(shard=shard).only("at_ns", "feeds", "speed", "money").first()
     return [*_loop(shard, loop), *_disk(), *_inbox(shard), *_orders(shard), *_replay(shard)]
 
 
@@ -50,7 +50,8 @@ def _loop(shard: int, loop: LoopRecord | None) -> list[Seen]:
             return []
         said = "never said anything" if age_s is None else f"said nothing for {age_s:.0f} s"
         return [Seen("GOV_LOOP_SILENT", "", f"the loop of shard {shard} has {said}")]
-    return [seen for feed in loop.feeds if (seen := _feed(feed, loop.speed)) is not None]
+    breached = [Seen("RISK_DRAWDOWN_BREACH", "", loop.breached)] if loop.breached else []
+    return breached + [seen for feed in loop.feeds if (seen := _feed(feed, loop.speed)) is not None]
 
 
 def _has_just_begun() -> bool:

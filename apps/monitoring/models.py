@@ -2,6 +2,8 @@
 
 from django.db import models
 
+PERCENT_PPM = 10_000
+
 
 class StageRecord(models.Model):
     """One counter of a stage: how often, and the loop time of the last one (null: no time was told)."""
@@ -91,6 +93,16 @@ class LoopRecord(models.Model):
 
         db_table = "monitoring_loop"
         verbose_name = "loop"
+
+    @property
+    def breached(self) -> str:
+        """Drawdown limits that are reached, in words; "" = none. While one is, only reductions are approved."""
+        told: dict[str, int] = self.money
+        return "; ".join(
+            f"drawdown {words} {told[name] / PERCENT_PPM:.2f} % of {told[f'{name}_max'] / PERCENT_PPM:.2f} %"
+            for name, words in (("drawdown_day", "today"), ("drawdown_week", "this week"))
+            if told.get(f"{name}_max") and told.get(name, 0) >= told[f"{name}_max"]
+        )
 
 
 class CodeRecord(models.Model):

@@ -41,7 +41,7 @@ class Status(NamedTuple):
         books: Books by state: ok, none, resync.
         feeds: Connections.
         money: Micro-pUSD by name: cash, reserved, equity, realised, fees, deposited, exposure, mark, high_day;
-            drawdown_day and drawdown_week in ppm.
+            drawdown_day and drawdown_week, and the most that each may be (drawdown_day_max, drawdown_week_max), in ppm.
         metrics: The Prometheus text of the process.
     """
 

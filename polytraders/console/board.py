@@ -126,7 +126,7 @@ class Board:
 
     @property
     def answer(self) -> tuple[str, str]:
-        """READY, PAUSED, KILLED or UNKNOWN, and why in words: what an operator asks first."""
+        """READY, LIMITED, PAUSED, KILLED or UNKNOWN, and why in words: what an operator asks first."""
         if self.loop is None:
             return "UNKNOWN", "no loop has run on this database yet"
         if self.is_killed:
@@ -141,9 +141,11 @@ class Board:
             return "PAUSED", "a feed is down or silent; its books are not traded"
         if not self.loop.books.get("ok"):
             return "PAUSED", "no book is valid, so nothing can be traded"
+        if self.loop.breached:
+            return "LIMITED", f"{self.loop.breached}; only what reduces a position is approved"
         if self.killed:
             return "READY", f"but for {', '.join(self.killed)}, which is killed"
-        return "READY", "every check is passed before each order"
+        return "READY", "no scope is killed and no drawdown limit is reached; every order passes every check"
 
     @property
     def money(self) -> dict[str, int | None]:

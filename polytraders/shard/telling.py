@@ -152,9 +152,14 @@ class Teller:
             queues={"frames": meter.waiting, "commands": len(ready.inbox_ids), "block": len(ready.inputs)},
             books=told,
             feeds=self._feeds(int(portfolio["now"])),
-            money={name: int(portfolio[name]) for name in MONEY},
+            money={name: int(portfolio[name]) for name in MONEY} | self._drawdowns_most(),
             metrics=meter.metrics.text(),
         )
+
+    def _drawdowns_most(self) -> dict[str, int]:
+        """How far equity may fall below its high, ppm, by the limits in force."""
+        limits = self._state.limits[0]
+        return {f"drawdown_{span}_max": int(limits[f"drawdown_{span}_ppm_max"]) for span in ("day", "week")}
 
     def _feeds(self, now: int) -> list[status.Feed]:
         made = []

@@ -357,6 +357,18 @@ def test_feeds_and_orders_are_looked_at(system: Any, settings: Any) -> None:
     assert [seen.scope for seen in found] == ["feed market 1"]
 
 
+def test_a_drawdown_limit_that_is_reached_is_a_thing_to_look_at(system: Any) -> None:
+    from apps.monitoring import looking, status
+
+    cursor: Any
+    for drawdown, expected in ((39_999, []), (40_000, [("RISK_DRAWDOWN_BREACH", "drawdown today 4.00 % of 4.00 %")])):
+        money = {"drawdown_day": drawdown, "drawdown_day_max": 40_000, "drawdown_week": 0, "drawdown_week_max": 100_000}
+        with connection.cursor() as cursor:
+            status.write(cursor, said(money=money))
+        found = [(seen.code, seen.words) for seen in looking.wrongs(0) if seen.code.startswith("RISK_")]
+        assert found == expected
+
+
 # --- settings --------------------------------------------------------------------------------------------------------
 
 

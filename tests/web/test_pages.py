@@ -11,7 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from apps.risk.models import DecisionRecord
-from polytraders import fence
+from polytraders import asking, cli, fence
 from polytraders.contracts.inputs import Scope
 from polytraders.contracts.reasons import REASONS
 from polytraders.packets import canonical
@@ -96,6 +96,27 @@ def test_what_is_killed_is_named(log: Written, ada: Client, says: Says) -> None:
     assert "TRADING" in page(ada, "/")
     says(is_killed=True)
     assert "is-killed" in page(ada, "/"), "the loop's own word is enough"
+
+
+@pytest.mark.parametrize(("day", "week", "words"), [
+    (40_000, 40_000, "drawdown today 4.00 % of 4.00 %"), (39_999, 100_001, "drawdown this week 10.00 % of 10.00 %"),
+])  # fmt: skip
+def test_a_drawdown_limit_that_is_reached_is_said_on_every_page(
+    log: Written, ada: Client, says: Says, capsys: pytest.CaptureFixture[str], day: int, week: int, words: str
+) -> None:
+    money = {"cash": 9_600_000_000, "reserved": 0, "equity": 9_600_000_000}
+    money |= {"drawdown_day_max": 40_000, "drawdown_week_max": 100_000}
+    says(money={**money, "drawdown_day": 39_999, "drawdown_week": 99_999})
+    assert "LIMIT" not in page(ada, "/")
+    says(money={**money, "drawdown_day": day, "drawdown_week": week})
+    text = page(ada, "/")
+    assert f"LIMIT: {words}</a>" in text
+    assert "LIMITED" in text and "TRADING" not in text
+    assert f"LIMIT: {words}</a>" in page(ada, "/reasons/")
+    assert asking.ask(cli.parser().parse_args(["status"])) == 0
+    assert f"LIMIT: {words}; only what reduces a position is approved" in capsys.readouterr().out
+    says(money={**money, "drawdown_day": day, "drawdown_week": week}, is_killed=True)
+    assert "LIMIT: " not in page(ada, "/"), "a kill is what matters then"
 
 
 def test_somebody_elses_text_stays_text(log: Written, ada: Client, says: Says) -> None:
