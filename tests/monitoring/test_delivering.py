@@ -30,7 +30,6 @@ from polytraders.addressbook import AddressBook, MeaninglessError, address_book
 from polytraders.console import watchman
 from tests.monitoring.conftest import Clock
 from tests.monitoring.receivers import Http, Mail, closed_port, http, mail
-from tests.web.conftest import said
 
 KEY = "k" * 40
 SILENT = Seen("GOV_LOOP_SILENT", "", "the loop <!channel> has said nothing & more")
@@ -342,31 +341,6 @@ def test_a_task_that_raises_in_a_worker_is_told(settings: Any) -> None:
     beats.on_failure(sender=task, exception=ValueError("no"))
     assert AlertRecord.objects.get().words == "ValueError: no"
     assert PulseRecord.objects.filter(name="worker").exists()
-
-
-def test_feeds_and_orders_are_looked_at(system: Any, settings: Any) -> None:
-    from apps.monitoring import looking, status
-    from apps.monitoring.status import Feed
-
-    cursor: Any
-    feeds = [Feed("market", 0, "up", 40_000), Feed("market", 1, "silent", 31_000), Feed("market", 2, "down", 29_000),
-             Feed("reference", 3, "down", 10**12)]  # fmt: skip
-    with connection.cursor() as cursor:
-        status.write(cursor, said(feeds=feeds))
-    found = [seen for seen in looking.wrongs(0) if seen.code == "GOV_FEED_DOWN"]
-    assert [seen.scope for seen in found] == ["feed market 1"]
-
-
-def test_a_drawdown_limit_that_is_reached_is_a_thing_to_look_at(system: Any) -> None:
-    from apps.monitoring import looking, status
-
-    cursor: Any
-    for drawdown, expected in ((39_999, []), (40_000, [("RISK_DRAWDOWN_BREACH", "drawdown today 4.00 % of 4.00 %")])):
-        money = {"drawdown_day": drawdown, "drawdown_day_max": 40_000, "drawdown_week": 0, "drawdown_week_max": 100_000}
-        with connection.cursor() as cursor:
-            status.write(cursor, said(money=money))
-        found = [(seen.code, seen.words) for seen in looking.wrongs(0) if seen.code.startswith("RISK_")]
-        assert found == expected
 
 
 # --- settings --------------------------------------------------------------------------------------------------------
