@@ -14,7 +14,7 @@ $(READY): .ci/setup requirements-uv.lock requirements-dev.lock pyproject.toml
 	@.ci/setup .venv requirements-dev.lock
 	@$(BIN)/pip install -q --no-deps --no-build-isolation --editable .
 	@touch $@
-	@echo "ready: make run, make test"
+	@echo "set up; now: make run, or make test"
 
 $(PEERS): .ci/setup requirements-uv.lock benchmarks/peers/requirements-peers.lock
 	@.ci/setup .peers benchmarks/peers/requirements-peers.lock

@@ -67,8 +67,9 @@ class Output:
         """A line of a child; a quiet one is on the terminal only where it is about trouble."""
         text = without_secrets(text.rstrip("\r\n"))
         self._write(name, text)
-        if not quiet or LOUD.search(text):
-            self._show(name, for_people(text))
+        shown = for_people(text)
+        if not quiet or LOUD.search(shown):
+            self._show(name, shown)
 
     def _show(self, name: str, text: str) -> None:
         if self._terminal is None:

@@ -47,8 +47,10 @@ def test_a_quiet_speaker_is_shown_only_in_trouble(tmp_path: Path) -> None:
     output = Output(tmp_path / "log", terminal)
     output.line("postgres", "LOG:  ready", quiet=True)
     output.line("postgres", "FATAL:  no space", quiet=True)
+    output.line("worker", json.dumps({"level": "info", "event": "task succeeded"}), quiet=True)
+    output.line("worker", json.dumps({"level": "error", "event": "task failed"}), quiet=True)
     output.close()
-    assert terminal.getvalue() == "postgres    | FATAL:  no space\n"
+    assert terminal.getvalue() == "postgres    | FATAL:  no space\nworker      | ERROR task failed\n"
     assert len((tmp_path / "log" / "postgres.jsonl").read_text().splitlines()) == 2
 
 
