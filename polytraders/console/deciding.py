@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 from apps.risk.models import DecisionRecord
 from polytraders.access.permissions import Permission, needs
 from polytraders.console import board, decisions, jobs, stream
+from polytraders.console.caps import terms
 from polytraders.console.frame import show
 from polytraders.console.lists import Listed, as_csv
 from polytraders.console.waterfall import waterfall
@@ -112,7 +113,7 @@ def decision(request: HttpRequest, decision_id: str) -> HttpResponseBase:
         "first": rejections[0].bit if rejections else None,
         "waived": sum(vote.vote is Vote.REJECT and not vote.counts for vote in packet.votes),
         "caps": caps(packet),
-        "what_if": what_if(packet, request.GET.dict()),
+        "what_if": what_if(packet, request.GET.dict(), terms(packet, told.at, told.worst_px)),
         "features": features(packet),
         "text": explain(packet, told.names),
         "digest": packet_id(packet),
