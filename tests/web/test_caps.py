@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from apps.ledger.core import positions
 from apps.risk.core import checks, sizing
+from apps.risk.models import DecisionRecord
 from polytraders import deciding
+from polytraders.console import decisions
 from polytraders.console.caps import Terms, terms
 from polytraders.console.what_if import what_if
 from polytraders.contracts import checks as c
@@ -23,6 +25,7 @@ from polytraders.packets import risk_votes
 from tests.packets.made import Made, example
 from tests.packets.test_packets import told
 from tests.scenario import record, shares
+from tests.written import Written
 
 WORST = 6_500
 CAPITAL = 10_000 * SIZE_UNIT
@@ -160,3 +163,14 @@ def test_what_a_share_is_held_at_is_the_loops_own() -> None:
         made.at.market["fee_rate"], made.at.market["fee_exponent"], made.at.market["fee_bps"] = rate, exponent, flat
         mk = record(s.MARKET, fee_rate=rate, fee_exponent=exponent, fee_bps=flat)
         assert known(made)[1].unit_cost == positions.unit_hold(mk, YES, WORST)
+
+
+def test_the_caps_of_every_recorded_purchase_are_found_again(log: Written) -> None:
+    found = 0
+    for row in DecisionRecord.objects.filter(action=0, q_exec__isnull=False).order_by("-id")[:100]:
+        whole = decisions.told(row)
+        packet = whole.packet
+        if packet.execution is not None and packet.features is not None:
+            assert terms(packet, whole.at, whole.worst_px) is not None, row.decision_id
+            found += 1
+    assert found
