@@ -123,8 +123,12 @@ def where(packet: DecisionPacket, names: Names) -> list[str]:
     if market.assumed:
         lines += _told("Assumed", ", ".join(market.assumed))
     lines += _told("Held", _held(packet.position))
-    before = "nothing" if packet.counted_code is None else f"{packet.counted_code}, given {packet.counted:,} times"
+    before = "nothing" if packet.counted_code is None else f"{packet.counted_code}, given {_times(packet.counted)}"
     return lines + _told("Before", before)
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count:,} times"
 
 
 def _held(position: int) -> str:

@@ -233,3 +233,10 @@ def test_each_line_of_nothing_has_its_reason(detail: dict[str, int], wanted: tup
     rejected(made, "market_quality")
     lines = ("wished", "strategy cap", "liquidity cap", "portfolio cap", "approved")
     assert tuple(none_because(told(made), name) for name in lines) == wanted
+
+
+def test_what_was_given_before_is_counted_in_words() -> None:
+    made = example()
+    assert line(explain(told(made)), "Before").endswith("given 3 times")
+    made.out["counted"] = 1
+    assert line(explain(told(made)), "Before").endswith("given once")
