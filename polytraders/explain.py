@@ -6,12 +6,13 @@ the forecast to the edge, the size with its three caps, and every check's vote w
 
 import textwrap
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from polytraders import figures as f
 from polytraders.contracts.checks import BITS, CHECKS, MOST
 from polytraders.contracts.decision import DecisionPacket, RiskVote, Verdict, Vote
 from polytraders.contracts.execution import ExecutionEstimate, ExecutionPolicy, ExecutionWarning
+from polytraders.contracts.fair_value import FairValue
 from polytraders.contracts.features import FeatureVector
 from polytraders.contracts.inputs import Stage
 from polytraders.contracts.market import Action, Market, Outcome
@@ -57,6 +58,49 @@ def head(packet: DecisionPacket) -> list[str]:
     ]
 
 
+class Sentence(NamedTuple):
+    """One decision in a sentence of three parts, for the market's name is somebody else's text."""
+
+    before: str
+    market: str
+    after: str
+
+
+def sentence(packet: DecisionPacket, names: Names = NAMELESS) -> Sentence:
+    """Who wanted what, in which market, at what cost in all and against what forecast; only what the packet tells."""
+    index = packet.market.index
+    market = (names.titles[index] if index < len(names.titles) else "") or f"market {index}"
+    estimate, fair = packet.execution, packet.fair_value
+    if packet.features is None:
+        return Sentence(f"{packet.strategy} looked at", market, ", which had no valid book with two sides.")
+    buys = packet.action is Action.BUY
+    if fair is None and buys:
+        return Sentence(f"{packet.strategy} had no forecast for", market, ", so it wanted nothing.")
+    size = f"{f.shares(packet.wish).removesuffix('.00')} " if packet.wish > 0 else ""
+    before = f"{packet.strategy} wanted to {'buy' if buys else 'sell'} {size}{packet.outcome.name} of"
+    return Sentence(before, market, f"; {_against(packet, estimate, fair)}.")
+
+
+def _against(packet: DecisionPacket, estimate: ExecutionEstimate | None, fair: FairValue | None) -> str:
+    """What a share costs, or brings, in all, and what the forecast makes of it."""
+    if estimate is None:
+        return "there was nothing to trade against"
+    if fair is None:
+        return "there was no forecast"
+    is_past = packet.verdict is Verdict.REJECT
+    forecast = f"the forecast says {f.fixed(packet.p_own, f.NANO, 4)}"
+    if packet.action is Action.BUY:
+        cost = f.fixed(cost_in_all(estimate, fair), f.NANO, 4)
+        return f"all in a share {'would have cost' if is_past else 'costs'} {cost}, {forecast}"
+    left = f.fixed(estimate.q_exec - estimate.fee - fair.buffer, f.NANO, 4)
+    return f"after all costs a share {'would have brought' if is_past else 'brings'} {left}, {forecast}"
+
+
+def cost_in_all(estimate: ExecutionEstimate, fair: FairValue) -> int:
+    """What a bought share costs with everything: price, fees and buffer, 1e-9."""
+    return estimate.q_exec + estimate.fee + fair.buffer
+
+
 def _told(label: str, text: str) -> list[str]:
     """`label` and text in two columns, wrapped."""
     first = f"  {label:<{LABEL}}"
@@ -79,8 +123,12 @@ def where(packet: DecisionPacket, names: Names) -> list[str]:
     if market.assumed:
         lines += _told("Assumed", ", ".join(market.assumed))
     lines += _told("Held", _held(packet.position))
-    before = "nothing" if packet.counted_code is None else f"{packet.counted_code}, given {packet.counted:,} times"
+    before = "nothing" if packet.counted_code is None else f"{packet.counted_code}, given {_times(packet.counted)}"
     return lines + _told("Before", before)
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count:,} times"
 
 
 def _held(position: int) -> str:
@@ -200,11 +248,38 @@ def sizes(packet: DecisionPacket) -> list[str]:
     binding = min(caps, key=lambda name: caps[name])
     lines = [f"SIZE, shares of {packet.outcome.name}", f"  {'wished':<14}{f.shares(packet.wish):>16}"]
     for name, cap in caps.items():
-        lines.append(f"  {name:<14}{f.shares(cap):>16}{'   smallest' if name == binding else ''}")
+        note = none_because(packet, name) or ("smallest" if name == binding else "")
+        lines.append(f"  {name:<14}{f.shares(cap):>16}   {note}".rstrip())
     if packet.concentration_ppm is not None:
         part = f.percent(packet.concentration_ppm)
         lines.append(f"  {'concentration':<14}{part:>16}   of the capital in this market, one smallest order more")
     return [*lines, f"  {'approved':<14}{f.shares(packet.approved_size):>16}"]
+
+
+def none_because(packet: DecisionPacket, name: str) -> str:
+    """Why a line of the size is 0, as far as the packet tells it; "" where it is not 0.
+
+    Args:
+        packet: Any decision.
+        name: "wished", "strategy cap", "liquidity cap", "portfolio cap" or "approved".
+    """
+    size = {
+        "wished": packet.wish, "strategy cap": packet.strategy_cap, "liquidity cap": packet.liquidity_cap,
+        "portfolio cap": packet.portfolio_cap, "approved": packet.approved_size,
+    }[name]  # fmt: skip
+    if size != 0:
+        return ""
+    if name == "approved":
+        return "waits for its rank" if packet.verdict is Verdict.WAIT else "rejected"
+    if packet.features is None:
+        return "not worked out: no valid book"
+    if packet.execution is None:
+        return "nothing to trade against"
+    if name == "portfolio cap" and packet.action is Action.BUY and packet.strategy_cap == 0:
+        return "none left by the strategy cap"
+    if name == "strategy cap" and packet.action is Action.BUY and packet.wish > 0:
+        return "not worked out: no positive edge" if packet.net_edge <= 0 else "less than the least share"
+    return {"wished": "none asked for", "liquidity cap": "the book bears none"}.get(name, "no room under the limits")
 
 
 def table(packet: DecisionPacket) -> list[str]:

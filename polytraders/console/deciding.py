@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 from apps.risk.models import DecisionRecord
 from polytraders.access.permissions import Permission, needs
 from polytraders.console import board, decisions, jobs, stream
+from polytraders.console.caps import terms
 from polytraders.console.frame import show
 from polytraders.console.lists import Listed, as_csv
 from polytraders.console.waterfall import waterfall
@@ -20,7 +21,7 @@ from polytraders.console.what_if import what_if
 from polytraders.contracts.decision import DecisionPacket, Vote
 from polytraders.contracts.market import Action, Outcome
 from polytraders.contracts.reasons import by_number, reason
-from polytraders.explain import explain
+from polytraders.explain import explain, none_because, sentence
 from polytraders.naming import Moment
 from polytraders.packets import canonical, packet_id
 
@@ -107,12 +108,13 @@ def decision(request: HttpRequest, decision_id: str) -> HttpResponseBase:
         "told": told,
         "packet": packet,
         "reason": reason(packet.code),
+        "sentence": sentence(packet, told.names),
         "waterfall": waterfall(packet),
         "votes": sorted(packet.votes, key=lambda vote: (_place(vote.vote, vote.counts), vote.bit)),
         "first": rejections[0].bit if rejections else None,
         "waived": sum(vote.vote is Vote.REJECT and not vote.counts for vote in packet.votes),
         "caps": caps(packet),
-        "what_if": what_if(packet, request.GET.dict()),
+        "what_if": what_if(packet, request.GET.dict(), terms(packet, told.at, told.worst_px)),
         "features": features(packet),
         "text": explain(packet, told.names),
         "digest": packet_id(packet),
@@ -154,8 +156,11 @@ def page_of(name: str, *arguments: Any) -> str:
         return ""
 
 
-def caps(packet: DecisionPacket) -> list[tuple[str, int, float, bool]]:
-    """Wish, caps and what was approved: name, size, part of the largest, whether it is the smallest cap."""
+def caps(packet: DecisionPacket) -> list[tuple[str, int, float, bool, str]]:
+    """Wish, caps and what was approved: name, size, part of the largest, whether it is the smallest cap, and a note.
+
+    A cap of 0 that was not worked out is no limit, so its note is the reason and not that it is the smallest.
+    """
     lines = [
         ("wished", packet.wish),
         ("strategy cap", packet.strategy_cap),
@@ -165,7 +170,12 @@ def caps(packet: DecisionPacket) -> list[tuple[str, int, float, bool]]:
     ]
     most = max(packet.wish, packet.approved_size, 1)
     binding = min(lines[1:4], key=lambda line: line[1])[0]
-    return [(name, size, max(0.0, min(1.0, size / most)), name == binding) for name, size in lines]
+    found = []
+    for name, size in lines:
+        is_binding = name == binding and size > 0
+        note = none_because(packet, name) or ("smallest" if is_binding else "")
+        found.append((name, size, max(0.0, min(1.0, size / most)), is_binding, note))
+    return found
 
 
 @require_safe

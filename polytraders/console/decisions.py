@@ -30,6 +30,7 @@ class Told:
     packet: DecisionPacket
     names: Names
     at: Moment
+    worst_px: int
     order: OrderRecord | None
     fills: tuple[FillRecord, ...]
     bookings: tuple[Movement, ...]
@@ -124,10 +125,20 @@ def rendered(row: DecisionRecord) -> tuple[DecisionPacket, Names]:
         LookupError: The log no longer holds it.
     """
     names = names_for(row)
-    return _whole(row, names)[0], names
+    return _whole(row, names).packet, names
 
 
-def _whole(row: DecisionRecord, names: Names) -> "tuple[DecisionPacket, Moment, Neighbour | None, Neighbour | None]":
+class Whole(NamedTuple):
+    """A decision from the log: its packet, what was in force, its worst price in terms of YES, and its neighbours."""
+
+    packet: DecisionPacket
+    at: Moment
+    worst_px: int
+    newer: "Neighbour | None"
+    older: "Neighbour | None"
+
+
+def _whole(row: DecisionRecord, names: Names) -> Whole:
     wanted = {name: getattr(row, name) for name in ("id", "shard", "in_seq", "ordinal", "market", "strategy")}
     with connection.cursor() as cursor:
         cursor.execute(WHOLE, wanted)
@@ -138,7 +149,8 @@ def _whole(row: DecisionRecord, names: Names) -> "tuple[DecisionPacket, Moment, 
     if detail is None:
         raise LookupError(row.decision_id)
     at = reading.opened(records, wanted)
-    return packet(out, detail, names=names, at=at), at, _neighbour(newer), _neighbour(older)
+    made = packet(out, detail, names=names, at=at)
+    return Whole(made, at, int(detail["worst_px"]), _neighbour(newer), _neighbour(older))
 
 
 def _neighbour(found: list[int] | None) -> "Neighbour | None":
@@ -159,7 +171,7 @@ def told(row: DecisionRecord, strategies: Mapping[int, str] | None = None) -> To
         LookupError: The log no longer holds it.
     """
     names = names_for(row, strategies)
-    made, at, newer, older = _whole(row, names)
+    made, at, worst_px, newer, older = _whole(row, names)
     order: OrderRecord | None = None
     fills: tuple[FillRecord, ...] = ()
     bookings: tuple[Movement, ...] = ()
@@ -169,7 +181,7 @@ def told(row: DecisionRecord, strategies: Mapping[int, str] | None = None) -> To
         mine = {"order_seq": row.in_seq, "market": row.market, "strategy": row.strategy}
         fills = tuple(FillRecord.objects.filter(shard=row.shard, **mine).order_by("id"))
         bookings = tuple(bookings_of(row.shard, **mine))
-    return Told(made, names, at, order, fills, bookings, newer, older)
+    return Told(made, names, at, worst_px, order, fills, bookings, newer, older)
 
 
 def bookings_of(shard: int, order_seq: int, market: int, strategy: int, most: int = 200) -> "QuerySet[Movement]":

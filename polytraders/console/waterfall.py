@@ -4,6 +4,7 @@ from typing import Final, NamedTuple
 
 from polytraders import figures as f
 from polytraders.contracts.decision import DecisionPacket
+from polytraders.contracts.inputs import NANO
 from polytraders.contracts.market import Action
 
 WIDTH: Final = 1_000
@@ -23,13 +24,12 @@ class Bar(NamedTuple):
 
 
 class Waterfall(NamedTuple):
-    """The picture: bars from top to bottom, where the threshold lies, and the axis' ends in words."""
+    """The picture: bars from top to bottom, where the dashed line lies, what is enough, and the line in words."""
 
     bars: tuple[Bar, ...]
     least_x: float
     least: str
-    low: str
-    high: str
+    line: str
 
 
 def waterfall(packet: DecisionPacket) -> Waterfall | None:
@@ -45,7 +45,8 @@ def waterfall(packet: DecisionPacket) -> Waterfall | None:
     plus, minus = (packet.p_own, estimate.q_exec) if buys else (estimate.q_exec, packet.p_own)
     limit = next(vote.limit for vote in packet.votes if vote.check == ("net_edge" if buys else "hold"))
     after_fee = plus - estimate.fee
-    ends = (plus, minus, after_fee, after_fee - fair.buffer, minus + packet.net_edge)
+    in_all = (minus if buys else plus) + (1 if buys else -1) * (estimate.fee + fair.buffer)
+    ends = (plus, minus, after_fee, after_fee - fair.buffer, minus + packet.net_edge, in_all)
     # A sale's least edge is as good as none, so it does not stretch the axis.
     least = minus + limit
     reach = (*ends, least) if buys else ends
@@ -64,12 +65,21 @@ def waterfall(packet: DecisionPacket) -> Waterfall | None:
 
     names = ("p_hat", "q_exec") if buys else ("q_exec", "p_hat")
     meanings = {"p_hat": "what a share is worth by the forecast", "q_exec": "what it trades at, walking the book"}
+    if buys:
+        meaning = "what a share costs: q_exec + fees + buffer; p_hat less this is the net edge"
+    else:
+        meaning = "what a share brings: q_exec - fees - buffer; this less p_hat is the net edge"
+    cost = Bar("costs in all" if buys else "left of it", meaning, f.per_share(in_all), x(in_all), 0.0, "level")
     bars = (
         Bar(names[0], meanings[names[0]], f.per_share(plus), x(plus), 0.0, "level"),
         Bar(names[1], meanings[names[1]], f.per_share(minus), x(minus), 0.0, "level"),
         step("gross edge", f"{names[0]} - {names[1]}", minus, plus),
         step("fees", "the venue's, a share", plus, after_fee),
         step("buffer", "what the forecast may be wrong by", after_fee, after_fee - fair.buffer),
+        cost,
         step("net_edge", "what is left", minus, minus + packet.net_edge, "result" if packet.net_edge >= 0 else "loss"),
     )
-    return Waterfall(bars, x(least), f.per_share(limit, sign=True), f.per_share(low), f.per_share(high))
+    line = f"dashed: {f.per_share(least)} = {names[1]} + the least edge, which the bar of net_edge has to reach"
+    if limit <= -NANO:
+        line = "a flatten command sells whatever the edge is"
+    return Waterfall(bars, x(least), f.per_share(limit, sign=True), line)

@@ -1,7 +1,8 @@
 """What a decision would have been with other numbers: the gate's own comparisons, over what the packet recorded.
 
-What nothing in the packet depends on stays as it was: the price that the walk through the book gave, the positions, the
-caps. So the answer is exact for the edge and for every limit, and errs on the safe side for a smaller size.
+The price that the walk through the book gave and the positions stay as they were. A purchase's size is worked out again
+from its changed edge and limits where the terms of it are known (`caps.py`); where they are not, the recorded caps
+stand, unless they are those of a purchase that had no edge: then there is no size, and nothing is said about one.
 """
 
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ from decimal import Decimal, DecimalException, InvalidOperation
 from typing import Final
 
 from polytraders import figures as f
+from polytraders.console.caps import Terms
 from polytraders.contracts.checks import CHECKS, MOST, RANK, code_of, first
 from polytraders.contracts.decision import DecisionPacket, RiskVote, Vote
 from polytraders.contracts.inputs import NANO, PRICE_UNIT
@@ -79,6 +81,9 @@ class WhatIf:
         p_needed: Forecast of YES at which the edge is just enough, 1e-9; None where there is none.
         is_upward: More than that is enough too; else less is.
         is_other_side: The forecast now favours the other side, of which the packet has no price.
+        is_sized: Whether the size is known; where it is not, no check of it votes.
+        strategy_cap: Of this answer, 1e-6 shares, like the one below; as recorded where it was not worked out again.
+        portfolio_cap: Likewise.
     """
 
     is_changed: bool
@@ -93,6 +98,9 @@ class WhatIf:
     p_needed: int | None
     is_upward: bool
     is_other_side: bool
+    is_sized: bool
+    strategy_cap: int
+    portfolio_cap: int
 
 
 @dataclass
@@ -120,20 +128,26 @@ class _Asked:
         return value
 
 
-def what_if(packet: DecisionPacket, given: Mapping[str, str]) -> WhatIf:
+def what_if(packet: DecisionPacket, given: Mapping[str, str], terms: Terms | None = None) -> WhatIf:
     """Decide once more over the packet with the numbers that `given` changes.
 
     Args:
         packet: As recorded.
         given: Text by field: `p_hat`, `fee`, `buffer`, `least`, `size`, and `limit.CHECK`.
+        terms: What a purchase is sized with; None where that is not known.
     """
     asked = _Asked(given)
     edge = _edge(packet, asked)
     cap = asked.number("size", f.SIZE, packet.wish, 0, max(packet.wish, 1))
-    caps = min(packet.strategy_cap, packet.liquidity_cap, packet.portfolio_cap)
-    size = min(caps, cap) // LOT * LOT
-    votes = [_vote(vote, packet, asked, edge, size) for vote in packet.votes]
-    against = [vote for vote in votes if vote.counts and vote.vote is Vote.REJECT]
+    votes = [_vote(vote, packet, asked, edge) for vote in packet.votes]
+    own, common = packet.strategy_cap, packet.portfolio_cap
+    if terms is not None and edge.net is not None:
+        own, common = terms.caps(edge.net, votes)
+    is_sized = terms is not None or not asked.changed or not is_unsized(packet)
+    size = min(own, packet.liquidity_cap, common, cap) // LOT * LOT
+    votes = [_compared(replace(vote, value=size)) if vote.check == "size" else vote for vote in votes]
+    judged = votes if is_sized else [vote for vote in votes if vote.check != "size"]
+    against = [vote for vote in judged if vote.counts and vote.vote is Vote.REJECT]
     before = {vote.check for vote in packet.rejections}
     rejecting = {vote.check for vote in against}
     bits = sum(1 << vote.bit for vote in against)
@@ -144,14 +158,22 @@ def what_if(packet: DecisionPacket, given: Mapping[str, str]) -> WhatIf:
         _sliders(packet, edge, cap, least),
         edge.net,
         least,
-        size if not against else 0,
+        size if is_sized and not against else 0,
         code_of(first(bits)),
         tuple(_blocking(vote, vote.check in before, edge) for vote in against),
-        tuple(vote for vote in votes if vote.check in before and vote.check not in rejecting),
+        tuple(vote for vote in judged if vote.check in before and vote.check not in rejecting),
         edge.needed(least),
         edge.direction > 0,
         edge.is_other_side,
+        is_sized,
+        own,
+        common,
     )
+
+
+def is_unsized(packet: DecisionPacket) -> bool:
+    """Whether the strategy's cap is 0 only for want of an edge: no measure of what it would have been with one."""
+    return packet.action is Action.BUY and packet.strategy_cap == 0 and packet.wish > 0 and packet.net_edge <= 0
 
 
 @dataclass(frozen=True)
@@ -197,20 +219,22 @@ def _edge_check(packet: DecisionPacket) -> str:
     return "net_edge" if packet.action is Action.BUY else "hold"
 
 
-def _vote(vote: RiskVote, packet: DecisionPacket, asked: _Asked, edge: _Edge, size: int) -> RiskVote:
+def _vote(vote: RiskVote, packet: DecisionPacket, asked: _Asked, edge: _Edge) -> RiskVote:
     value, limit = vote.value, vote.limit
     if vote.check in ("net_edge", "hold") and edge.net is not None:
         value = edge.net
-    elif vote.check == "size":
-        value = size
     unit = f.UNITS.get(vote.unit, f.COUNT)
     if vote.check == _edge_check(packet):
         limit = asked.number("least", f.NANO, limit, -4 * NANO, NANO)
     elif _is_set(vote):
         limit = asked.number(LIMIT + vote.check, unit.places, limit, -(2**62), 2**62)
-    distance = limit - value if CHECKS[vote.bit].side == MOST else value - limit
-    verdict = Vote.REJECT if distance < 0 else Vote.APPROVE
-    return replace(vote, value=value, limit=limit, distance=distance, vote=verdict)
+    return _compared(replace(vote, value=value, limit=limit))
+
+
+def _compared(vote: RiskVote) -> RiskVote:
+    """The vote of its value and limit."""
+    distance = vote.limit - vote.value if CHECKS[vote.bit].side == MOST else vote.value - vote.limit
+    return replace(vote, distance=distance, vote=Vote.REJECT if distance < 0 else Vote.APPROVE)
 
 
 def _is_set(vote: RiskVote) -> bool:
@@ -225,6 +249,12 @@ def _blocking(vote: RiskVote, was: bool, edge: _Edge) -> Blocking:
     told = f.fitted(vote.value, unit, 14)
     if vote.bit == RANK:
         needed = "the ranking at the next tick decides"
+    elif vote.check == "size" and vote.value <= 0:
+        # A smallest order of nothing is no way out: something has to leave a size first.
+        lacks_edge = edge.net is not None and edge.net <= 0
+        needed = (
+            "a positive net edge" if lacks_edge else f"caps that leave {f.fitted(vote.limit, unit, 14)} {unit.name}"
+        )
     elif vote.check in ("net_edge", "hold") and (p := edge.needed(vote.limit)) is not None:
         needed = f"p_hat of at {'least' if edge.direction > 0 else 'most'} {f.per_share(p)}"
     elif _is_set(vote):

@@ -7,7 +7,7 @@ from polytraders.contracts import state as s
 from polytraders.contracts.checks import CHECKS
 from polytraders.contracts.decision import DecisionPacket, Verdict, Vote
 from polytraders.contracts.reasons import REASONS, reason
-from polytraders.explain import WIDTH, explain, waterfall
+from polytraders.explain import WIDTH, explain, none_because, sentence, waterfall
 from polytraders.packets import packet
 from tests.packets.made import NAMES, NOW, SHARE, example
 from tests.packets.played import Played
@@ -162,3 +162,81 @@ def test_a_reason_fits_whatever_it_says() -> None:
     for entry in REASONS:
         assert len(f"REJECTED  SELL NO  {entry.code}, and 38 more") <= WIDTH
     assert packet(made.out, made.detail, names=NAMES, at=made.at).ts == NOW
+
+
+def test_a_sentence_says_who_wanted_what_at_which_cost_in_all() -> None:
+    # 0.645 + 0.016 = 0.661 against 0.67.
+    made = example()
+    before, market, after = sentence(told(made), NAMES)
+    assert f"{before} {market}{after}" == (
+        "logit wanted to buy 2,000 YES of Will it rain tomorrow?; "
+        "all in a share costs 0.6610, the forecast says 0.6700."
+    )
+    rejected(made, "market_quality")
+    assert sentence(told(made)).market == "market 0"
+    assert sentence(told(made)).after == "; all in a share would have cost 0.6610, the forecast says 0.6700."
+
+
+def test_a_sentence_of_a_sale_says_what_a_share_brings() -> None:
+    made = example()
+    made.out["action"], made.out["outcome"] = s.SELL, 1
+    assert sentence(told(made)).before == "logit wanted to sell 2,000 NO of"
+    assert sentence(told(made)).after == "; after all costs a share brings 0.6290, the forecast says 0.6700."
+
+
+@pytest.mark.parametrize(
+    ("check", "detail", "wanted"),
+    [
+        ("fillable", {"filled": 0}, "logit wanted to buy 2,000 YES of|; there was nothing to trade against."),
+        ("fair_value", {}, "logit had no forecast for|, so it wanted nothing."),
+        ("book_valid", {"quality": s.BOOK_OK + 1}, "logit looked at|, which had no valid book with two sides."),
+    ],
+)
+def test_a_sentence_without_numbers_reads_well(check: str, detail: dict[str, int], wanted: str) -> None:
+    made = example()
+    for name, value in detail.items():
+        made.detail[name] = value
+    rejected(made, check)
+    found = sentence(told(made))
+    assert f"{found.before}|{found.after}" == wanted
+    assert "None" not in explain(told(made))
+
+
+@pytest.mark.parametrize(
+    ("detail", "wanted"),
+    [
+        ({}, ("", "", "", "", "rejected")),
+        (
+            {"strategy_cap": 0, "portfolio_cap": 0, "net_edge": -21_000_000},
+            ("", "not worked out: no positive edge", "", "none left by the strategy cap", "rejected"),
+        ),
+        (
+            {"strategy_cap": 0, "portfolio_cap": 0},
+            ("", "less than the least share", "", "none left by the strategy cap", "rejected"),
+        ),
+        ({"portfolio_cap": 0}, ("", "", "", "no room under the limits", "rejected")),
+        ({"liquidity_cap": 0}, ("", "", "the book bears none", "", "rejected")),
+        (
+            {"filled": 0, "strategy_cap": 0, "liquidity_cap": 0, "portfolio_cap": 0},
+            ("", *("nothing to trade against",) * 3, "rejected"),
+        ),
+        (
+            {"quality": s.BOOK_OK + 1, "wish": 0, "strategy_cap": 0, "liquidity_cap": 0, "portfolio_cap": 0},
+            (*("not worked out: no valid book",) * 4, "rejected"),
+        ),
+    ],
+)  # fmt: skip
+def test_each_line_of_nothing_has_its_reason(detail: dict[str, int], wanted: tuple[str, ...]) -> None:
+    made = example()
+    for name, value in detail.items():
+        made.detail[name] = value
+    rejected(made, "market_quality")
+    lines = ("wished", "strategy cap", "liquidity cap", "portfolio cap", "approved")
+    assert tuple(none_because(told(made), name) for name in lines) == wanted
+
+
+def test_what_was_given_before_is_counted_in_words() -> None:
+    made = example()
+    assert line(explain(told(made)), "Before").endswith("given 3 times")
+    made.out["counted"] = 1
+    assert line(explain(told(made)), "Before").endswith("given once")

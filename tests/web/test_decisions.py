@@ -255,6 +255,53 @@ def test_other_numbers_are_worked_out_in_the_page(log: Written, ada: Client) -> 
     assert "Not understood, so left as recorded: p_hat" in wrong and "<script>" not in wrong.partition("<main")[2]
 
 
+def test_the_page_says_in_a_sentence_who_wanted_what_and_what_all_of_it_costs(log: Written, ada: Client) -> None:
+    row = DecisionRecord.objects.filter(verdict=0, action=0, outcome=0).order_by("-id")[0]
+    assert row.q_exec is not None and row.fee is not None and row.buffer is not None
+    text = page(ada, f"/decisions/{row.decision_id}")
+    said = re.search(r'<p class="who">(.*?)</p>', text)
+    in_all = (row.q_exec + row.fee + row.buffer) / 1e9
+    assert (
+        said is not None
+        and " wanted to buy " in said.group(1)
+        and f"all in a share costs {in_all:.4f}" in said.group(1)
+    )
+    assert re.search(rf"costs in all</th>.*?{in_all:.6f}", text, re.DOTALL)
+
+
+def test_no_cap_of_nothing_is_shown_without_its_reason(log: Written, ada: Client) -> None:
+    for row in DecisionRecord.objects.filter(verdict=1).order_by("-id")[:5]:
+        table = re.search(
+            r'<table class="bars caps">.*?</table>', page(ada, f"/decisions/{row.decision_id}"), re.DOTALL
+        )
+        assert table is not None
+        lines = re.findall(r'<td class="n">([\d.,]+)</td><td class="minor">([^<]*)</td>', table.group())
+        assert len(lines) == 5
+        assert all(note and note != "smallest" for size, note in lines if size == "0.00"), lines
+
+
+@pytest.mark.parametrize(
+    ("verdict", "code", "words"),
+    [
+        ("reject", "STRAT_NO_EDGE", "Yes: rejected again, STRAT_NO_EDGE. The same, byte for byte."),
+        ("approve", "STRAT_EDGE_DETECTED", "Yes: approved again, STRAT_EDGE_DETECTED. The same, byte for byte."),
+        ("wait", "STRAT_AWAITING_RANK", "Yes: waiting again, STRAT_AWAITING_RANK. The same, byte for byte."),
+    ],
+)
+def test_a_replay_says_what_was_decided_again(log: Written, ada: Client, verdict: str, code: str, words: str) -> None:
+    row = DecisionRecord.objects.order_by("-id")[0]
+    jobs.start("again", {"decision": row.decision_id}, "ada")
+    result = {
+        "decision": row.decision_id, "code": "GOV_REPLAY_MATCH", "recorded": "ab" * 32, "replayed": "ab" * 32,
+        "differences": [], "differing": 0, "build": "cd" * 32, "recorded_build": "cd" * 32, "checkpoint": 0,
+        "stepped": 1, "verdict": verdict, "reason": code,
+    }  # fmt: skip
+    JobRecord.objects.update(state=j.DONE, result=result)
+    text = page(ada, f"/decisions/{row.decision_id}")
+    assert words in text and "1 input from the first" in text
+    JobRecord.objects.all().delete()
+
+
 def test_a_job_is_asked_for_shown_while_it_runs_and_when_it_is_done(log: Written, ada: Client) -> None:
     row = DecisionRecord.objects.order_by("-id")[0]
     address = f"/decisions/{row.decision_id}"

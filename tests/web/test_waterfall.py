@@ -26,21 +26,52 @@ def test_worked_example() -> None:
         ("gross edge", "+0.025000", "gain"),
         ("fees", "-0.003225", "loss"),
         ("buffer", "-0.012775", "loss"),
+        ("costs in all", "0.661000", "level"),
         ("net_edge", "+0.009000", "result"),
     ]
-    assert (drawn().least, drawn().low, drawn().high) == ("+0.001000", "0.643500", "0.671500")
+    assert drawn().least == "+0.001000"
+    assert drawn().line.startswith("dashed: 0.646000 = q_exec + the least edge")
 
 
 def test_bars_are_true_to_scale_and_join_each_other() -> None:
-    p_hat, q_exec, gross, fees, buffer, net = drawn().bars
+    p_hat, q_exec, gross, fees, buffer, costs, net = drawn().bars
     assert gross.x == q_exec.x
     assert gross.x + gross.width == pytest.approx(p_hat.x, abs=0.2)
     assert fees.x + fees.width == pytest.approx(p_hat.x, abs=0.2)
     assert buffer.x + buffer.width == pytest.approx(fees.x, abs=0.2)
     assert net.x == q_exec.x
+    # As far below the forecast as the net edge is long.
+    assert p_hat.x - costs.x == pytest.approx(net.width, abs=0.2)
     assert net.x + net.width == pytest.approx(buffer.x, abs=0.2)
     assert net.width / gross.width == pytest.approx(0.009 / 0.025, rel=0.01)
     assert all(0 <= bar.x <= bar.x + bar.width <= WIDTH for bar in drawn().bars)
+
+
+def test_costs_in_all_are_price_fees_and_buffer_and_leave_the_net_edge() -> None:
+    # 0.645 + 0.003225 + 0.012775 = 0.661, and 0.67 - 0.661 = 0.009.
+    costs = drawn().bars[5]
+    assert (costs.name, costs.text) == ("costs in all", "0.661000")
+    packet = told(example())
+    assert packet.p_own - 661_000_000 == packet.net_edge == 9_000_000
+
+
+def sold(limit: int) -> Waterfall:
+    made = example()
+    made.out["action"], made.out["outcome"] = s.SELL, 1
+    made.detail["net_edge"] = made.detail["values"][c.NET_EDGE] = made.detail["values"][c.HOLD] = -41_000_000
+    made.detail["limits"][c.HOLD] = limit
+    if limit > -41_000_000:
+        made.out["kind"], made.out["votes"], made.out["first"] = s.PACKET, 1 << c.HOLD, c.HOLD
+    found = waterfall(told(made))
+    assert found is not None
+    return found
+
+
+def test_a_sale_is_drawn_with_what_is_left_of_its_price() -> None:
+    # 0.645 - 0.016 = 0.629 for what the forecast values at 0.67.
+    assert [bar.text for bar in sold(0).bars if bar.name == "left of it"] == ["0.629000"]
+    assert sold(0).line.startswith("dashed: 0.670000 = p_hat + the least edge")
+    assert sold(-4_000_000_000).line == "a flatten command sells whatever the edge is"
 
 
 def test_there_is_no_picture_without_an_estimate() -> None:
