@@ -28,7 +28,7 @@ run: setup
 # tests together each: much of their time is spent waiting for processes to start and end.
 COMPUTING := $(addprefix tests/,architecture contracts fairvalue ingest kernel packets test_mutants.py venues/polymarket)
 define tests
-mkdir -p .cache; nice -n 5 $(BIN)/pytest --timeout 600 $(COMPUTING) > .cache/computing.log 2>&1 & computing=$$!; \
+mkdir -p .cache; nice -n 19 $(BIN)/pytest --timeout 600 $(COMPUTING) > .cache/computing.log 2>&1 & computing=$$!; \
 trap "kill $$computing; exit 130" INT TERM; status=0; \
 $(BIN)/pytest -c tests/e2e/pytest.ini tests/e2e || status=$$?; \
 $(BIN)/pytest -n 3 --dist loadfile $(COMPUTING:%=--ignore=%) || status=$$?; \
@@ -40,7 +40,7 @@ test: setup
 
 # Style, types and import contracts keep one processor busy for a minute, which the browser's tests leave to them.
 check: setup
-	@mkdir -p .cache; nice -n 5 $(MAKE) -s static > .cache/static.log 2>&1 & static=$$!; \
+	@mkdir -p .cache; nice -n 19 $(MAKE) -s static > .cache/static.log 2>&1 & static=$$!; \
 	checked=0; ( $(tests) ) || checked=1; \
 	wait $$static || checked=1; cat .cache/static.log; exit $$checked
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Browser, Page
 
+from tests.e2e.audit import Audit
 from tests.e2e.visit import Visit, listening
 from tests.e2e.whole import Platform
 from tests.supervisor.processes import until
@@ -48,7 +49,7 @@ def judged(page: Page, rules: dict[str, Any]) -> list[str]:
 
 
 def test_every_page_opens_without_an_error_and_can_be_used_by_everybody(
-    browser: Browser, platform: Platform, visit: Visit
+    browser: Browser, platform: Platform, visit: Visit, audit: Audit
 ) -> None:
     until(lambda: platform.counts().fills > 0, "there is a fill", 90)
     context = browser.new_context(storage_state=visit.state, base_url=platform.web)
@@ -79,6 +80,8 @@ def test_every_page_opens_without_an_error_and_can_be_used_by_everybody(
         if answer.status != 200 or complaints or found or page.locator("h1").count() != 1:
             wrong[address] = [answer.status, page.locator("h1").count(), *complaints, *found]
         complaints.clear()
+        # The exchange would have forgotten the first fills by the end of all this.
+        audit.look()
     context.close()
     assert {"markets", "decisions", "orders", "reasons", "stages"} <= set(details)
     assert not wrong
