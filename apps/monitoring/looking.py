@@ -13,7 +13,7 @@ from apps.monitoring.core.incidents import Priority
 from apps.monitoring.models import LoopRecord, ScopeRecord, StrategyRecord
 from apps.monitoring.priorities import urgency
 from apps.oms.models import OrderRecord
-from polytraders.contracts.checks import code_of
+from polytraders.contracts.checks import DRAWDOWN_DAY, code_of
 from polytraders.contracts.inputs import Scope
 from polytraders.contracts.orders import OrderStatus
 
@@ -28,6 +28,7 @@ NEVER_MS: Final = 10**12
 """A feed's age when it has never said anything (`status.Feed`)."""
 KILLED: Final = code_of(0)
 """The first check's code: a scope is killed."""
+BREACHED: Final = code_of(DRAWDOWN_DAY)
 REPLAYED: Final = "SELECT verdict_code, first_difference FROM replay_report WHERE shard = %s ORDER BY id DESC LIMIT 1"
 WAITING: Final = """
 SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0) FROM inbox WHERE shard = %s"""
@@ -50,7 +51,7 @@ def _loop(shard: int, loop: LoopRecord | None) -> list[Seen]:
             return []
         said = "never said anything" if age_s is None else f"said nothing for {age_s:.0f} s"
         return [Seen("GOV_LOOP_SILENT", "", f"the loop of shard {shard} has {said}")]
-    breached = [Seen("RISK_DRAWDOWN_BREACH", "", loop.breached)] if loop.breached else []
+    breached = [Seen(BREACHED, "", loop.breached)] if loop.breached else []
     return breached + [seen for feed in loop.feeds if (seen := _feed(feed, loop.speed)) is not None]
 
 
