@@ -90,15 +90,16 @@ def _against(packet: DecisionPacket, estimate: ExecutionEstimate | None, fair: F
     is_past = packet.verdict is Verdict.REJECT
     forecast = f"the forecast says {f.fixed(packet.p_own, f.NANO, 4)}"
     if packet.action is Action.BUY:
-        cost = f.fixed(cost_in_all(estimate, fair), f.NANO, 4)
+        cost = f.fixed(in_all(packet.action, estimate, fair), f.NANO, 4)
         return f"all in a share {'would have cost' if is_past else 'costs'} {cost}, {forecast}"
-    left = f.fixed(estimate.q_exec - estimate.fee - fair.buffer, f.NANO, 4)
+    left = f.fixed(in_all(packet.action, estimate, fair), f.NANO, 4)
     return f"after all costs a share {'would have brought' if is_past else 'brings'} {left}, {forecast}"
 
 
-def cost_in_all(estimate: ExecutionEstimate, fair: FairValue) -> int:
-    """What a bought share costs with everything: price, fees and buffer, 1e-9."""
-    return estimate.q_exec + estimate.fee + fair.buffer
+def in_all(action: Action, estimate: ExecutionEstimate, fair: FairValue) -> int:
+    """What a bought share costs with fees and buffer, or what a sold one leaves after them, 1e-9."""
+    costs = estimate.fee + fair.buffer
+    return estimate.q_exec + costs if action is Action.BUY else estimate.q_exec - costs
 
 
 def _told(label: str, text: str) -> list[str]:

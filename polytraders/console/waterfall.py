@@ -6,6 +6,7 @@ from polytraders import figures as f
 from polytraders.contracts.decision import DecisionPacket
 from polytraders.contracts.inputs import NANO
 from polytraders.contracts.market import Action
+from polytraders.explain import in_all
 
 WIDTH: Final = 1_000
 """Units of the axis."""
@@ -45,8 +46,8 @@ def waterfall(packet: DecisionPacket) -> Waterfall | None:
     plus, minus = (packet.p_own, estimate.q_exec) if buys else (estimate.q_exec, packet.p_own)
     limit = next(vote.limit for vote in packet.votes if vote.check == ("net_edge" if buys else "hold"))
     after_fee = plus - estimate.fee
-    in_all = (minus if buys else plus) + (1 if buys else -1) * (estimate.fee + fair.buffer)
-    ends = (plus, minus, after_fee, after_fee - fair.buffer, minus + packet.net_edge, in_all)
+    total = in_all(packet.action, estimate, fair)
+    ends = (plus, minus, after_fee, after_fee - fair.buffer, minus + packet.net_edge, total)
     # A sale's least edge is as good as none, so it does not stretch the axis.
     least = minus + limit
     reach = (*ends, least) if buys else ends
@@ -69,7 +70,7 @@ def waterfall(packet: DecisionPacket) -> Waterfall | None:
         meaning = "what a share costs: q_exec + fees + buffer; p_hat less this is the net edge"
     else:
         meaning = "what a share brings: q_exec - fees - buffer; this less p_hat is the net edge"
-    cost = Bar("costs in all" if buys else "left of it", meaning, f.per_share(in_all), x(in_all), 0.0, "level")
+    cost = Bar("costs in all" if buys else "left of it", meaning, f.per_share(total), x(total), 0.0, "level")
     bars = (
         Bar(names[0], meanings[names[0]], f.per_share(plus), x(plus), 0.0, "level"),
         Bar(names[1], meanings[names[1]], f.per_share(minus), x(minus), 0.0, "level"),
