@@ -1,6 +1,7 @@
 """The one place where an endpoint gets what all have: a permission, a limit, schemas, an ETag, and its refusals."""
 
 import hashlib
+import math
 from collections.abc import Callable
 from functools import wraps
 from http import HTTPStatus
@@ -109,7 +110,7 @@ class Slower(Refused):
 
     def __init__(self, wait_s: float) -> None:
         """Told in the header Retry-After too."""
-        self.wait_s = max(1, round(wait_s + 0.5))
+        self.wait_s = max(1, math.ceil(wait_s))
         super().__init__(HTTPStatus.TOO_MANY_REQUESTS, "GOV_RATE_LIMITED", f"ask again in {self.wait_s} s")
 
 

@@ -80,13 +80,6 @@ def test_valkey_is_not_asked_again_for_a_while_after_it_was_away(tmp_path: Path)
     assert counter._asked_again_at == clock.now - 1 + limiting.AWAY_S
 
 
-@pytest.fixture
-def still(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No window ends while the test runs."""
-    monkeypatch.setattr(limiting, "counter", Counter(None, Clock(60 * 1_000 + 15.0)))
-
-
-@pytest.mark.usefixtures("still")
 @pytest.mark.django_db
 def test_passwords_are_limited_by_address_whatever_the_name(client: Client) -> None:
     answers = [client.post("/login", {"username": f"n{n}", "password": "x"}) for n in range(LOGIN.most + 1)]
@@ -101,7 +94,6 @@ def test_passwords_are_limited_by_address_whatever_the_name(client: Client) -> N
     assert Client(REMOTE_ADDR="10.0.0.9").post("/login", {}).status_code == 200
 
 
-@pytest.mark.usefixtures("still")
 @pytest.mark.django_db
 def test_changes_are_limited_by_person_not_by_address(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limiting, "CHANGE", CHANGE._replace(most=2))

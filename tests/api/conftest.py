@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,6 @@ from django.test import Client
 
 from polytraders import fence
 from polytraders.access import keys
-from polytraders.access.limiting import counter
 from polytraders.access.permissions import MARK, Role
 from polytraders.api.places import raw
 from tests.ledger.booked import book, example
@@ -50,14 +49,6 @@ def as_json(body: Any) -> bytes:
     import json
 
     return body if isinstance(body, bytes) else json.dumps(body).encode()
-
-
-@pytest.fixture(autouse=True)
-def unlimited() -> Iterator[None]:
-    """Nobody has asked anything yet."""
-    counter.forget()
-    yield
-    counter.forget()
 
 
 @pytest.fixture

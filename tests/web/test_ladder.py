@@ -101,11 +101,9 @@ def test_no_kill_is_refused_for_being_asked_too_often(
     settings.HOME = tmp_path
     fence.create(tmp_path / fence.FILE)
     says()
-    limiting.counter.forget()
     refused = [ada.post("/control/reason", {}).status_code for _ in range(limiting.CHANGE.most + 1)]
     assert refused[-1] == 429, "who asks for anything else is refused by now"
     for number in range(1, 201):
         answer = ada.post("/control/kill", {"scope": "strategy", "name": f"s{number}"})
         assert answer.status_code == 302, number
     assert {Killed(Scope.STRATEGY, f"s{number}") for number in range(1, 201)} <= fence.killed(tmp_path / fence.FILE)
-    limiting.counter.forget()
