@@ -1,7 +1,7 @@
 """Integers of the log as figures that people read: exact, in the unit of the thing, never a zero that is none."""
 
 import datetime as dt
-from decimal import Decimal
+from decimal import Decimal, DecimalException, InvalidOperation
 from typing import Final, NamedTuple
 
 SIZE: Final = 6
@@ -59,6 +59,20 @@ UNITS: Final[dict[str, Unit]] = {
     "micro-pUSD with the smallest order": Unit("pUSD", SIZE, 2),
 }
 """Every unit that a check names. The table shows the short name; what is compared stands in the list of checks."""
+WINDOWS: Final = "windows"
+STAGE: Final = "stage"
+FLAG: Final = "flag"
+SETTINGS: Final[dict[str, Unit]] = {
+    **{name: UNITS[name] for name in ("flag", "ms", "1e-6 shares", "micro-pUSD", "1e-9 per share", "1e-9", "stage")},
+    "price units (1e-4)": Unit("pUSD", PRICE, 4),
+    "ppm": Unit("%", 4, 0),
+    "orders a minute and strategy": Unit("orders", 0, 0),
+    "number": COUNT,
+    "bits: 60 s, 5 m, 1 h": Unit(WINDOWS, 0, 0),
+}
+"""Every unit that a limit or a strategy's setting names."""
+STAGES: Final = ("replay", "shadow", "paper", "canary", "live")
+BIG: Final = Decimal(10) ** 12
 
 
 def fixed(value: int, places: int, shown: int, *, sign: bool = False) -> str:
@@ -82,6 +96,51 @@ def fitted(value: int, unit: Unit, width: int) -> str:
     if abs(exact) < 1:
         return f"{exact.normalize():e}"
     return f"{exact:.{max(0, width - len(f'{exact:.0f}') - 1)}f}"
+
+
+def amount(value: int, unit: Unit) -> str:
+    """A limit or setting exactly, with its unit: `300.00 pUSD`, `4 %`, `0.06 s`, `1 d`."""
+    if unit.name == FLAG:
+        return "yes" if value else "no"
+    if unit.name == STAGE:
+        return STAGES[value] if 0 <= value < len(STAGES) else str(value)
+    if unit.name == WINDOWS:
+        return ", ".join(name for bit, name in enumerate(("60 s", "5 m", "1 h")) if value >> bit & 1) or "none"
+    exact = Decimal(value).scaleb(-unit.places)
+    if unit.name == SPAN:
+        days, rest = divmod(exact, DAY_S)
+        return f"{days:,f} d" if days and not rest else f"{exact.normalize():,f} s"
+    needed = max(unit.shown, -int(exact.normalize().as_tuple().exponent))
+    return f"{exact:,.{needed}f} {unit.name}".rstrip()
+
+
+def entered(unit: Unit) -> str:
+    """What a number that a person types is counted in."""
+    return {SPAN: "seconds", STAGE: "0 replay, 1 shadow, 2 paper, 3 canary, 4 live"}.get(unit.name, unit.name)
+
+
+def plain(value: int, places: int) -> str:
+    """`value * 10 ** -places` exactly, as a person would type it, without needless zeros."""
+    told = f"{Decimal(value).scaleb(-places):f}"
+    return told.rstrip("0").rstrip(".") if "." in told else told
+
+
+def typed(text: str, places: int) -> int:
+    """What a person typed, in whole units of 10 ** -places.
+
+    Raises:
+        ValueError: It is no number, too large, or finer than that.
+    """
+    try:
+        exact = Decimal(text.strip().replace(",", "").replace("_", ""))
+        if not text.isascii() or not exact.is_finite() or exact.copy_abs() > BIG:
+            raise InvalidOperation
+        scaled = exact.scaleb(places)
+        if scaled != int(scaled):
+            raise InvalidOperation
+    except DecimalException as error:
+        raise ValueError(f"{text[:40]!r} is no number, too large, or has more than {places} decimals") from error
+    return int(scaled)
 
 
 def span(ns: int) -> str:

@@ -16,7 +16,7 @@ from polytraders.api.endpoint import Resource, caller_of, invalid, missing
 from polytraders.api.idempotency import Runs
 from polytraders.api.places import TEXT_MAX, Body, Shard, iso, raw, strategies
 from polytraders.config import limit_most
-from polytraders.console import board, checklist, foureyes, health, kills, rollouts
+from polytraders.console import board, checklist, foureyes, health, kills, limits, rollouts
 from polytraders.console.problems import Refused
 from polytraders.console.scopes import Tree
 from polytraders.contracts.control import Killed
@@ -248,14 +248,10 @@ def propose_limit(request: HttpRequest, body: LimitBody) -> dict[str, Any]:
         raise invalid("there is no such limit")
     if body.value > limit_most(body.name):
         raise invalid(f"it must be from 0 to {limit_most(body.name)}")
-    before, payload = found[body.name][0], {"name": body.name, "value": body.value}
+    before = found[body.name][0]
     if before == body.value:
         raise Refused(CONFLICT, "GOV_REQUEST_INVALID", "that is what is in force")
-    return _proposed(
-        foureyes.propose(
-            request, "limit", body.name, payload, before=f"{before:,}", after=f"{body.value:,}", reason=body.reason
-        )
-    )
+    return _proposed(limits.propose(request, body.name, before, body.value, body.reason))
 
 
 @controls.get("/controls/commands/{key}", Permission.VIEW, CommandState)

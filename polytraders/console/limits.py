@@ -6,15 +6,17 @@ from typing import Any, Final
 
 import numpy as np
 from django.db.models import F, Sum
+from django.http import HttpRequest
 
 from apps.eventlog.bodies import What, unpack
 from apps.ledger.models import PositionRecord
 from apps.monitoring.models import LoopRecord
 from apps.oms.models import OrderRecord
 from apps.registry.models import MarketRecord
-from apps.risk.models import MinuteRecord
+from apps.risk.models import MinuteRecord, Proposal
+from polytraders import figures as f
 from polytraders.config import load_limits
-from polytraders.console import asked
+from polytraders.console import asked, foureyes
 from polytraders.console.board import HOUR_NS
 from polytraders.contracts.checks import CHECKS
 from polytraders.contracts.reasons import number
@@ -61,9 +63,14 @@ class Use:
         return self.used / self.value if self.value else float(self.used > 0)
 
     @property
-    def is_money(self) -> bool:
-        """Whether it is told in micro-pUSD."""
-        return self.unit == "micro-pUSD"
+    def entered(self) -> str:
+        """What a new value is typed in."""
+        return f.entered(f.SETTINGS[self.unit])
+
+    @property
+    def plain(self) -> str:
+        """The value as one would type it."""
+        return f.plain(self.value, f.SETTINGS[self.unit].places)
 
 
 @dataclass(frozen=True)
@@ -163,3 +170,11 @@ def rejected(newest_ts: int, shard: int = 0) -> dict[str, int]:
     counted = MinuteRecord.objects.filter(shard=shard, minute_ts__gt=newest_ts - HOUR_NS)
     totals = dict(counted.values_list("code").annotate(total=Sum("count")).order_by("code"))
     return {name: int(totals.get(number(code), 0)) for name, code in CODES.items()}
+
+
+def propose(request: HttpRequest, name: str, before: int, value: int, reason: str) -> Proposal:
+    """Propose another value of a limit, told in its unit to whoever is asked to confirm it."""
+    unit = f.SETTINGS[load_limits()[name].unit]
+    payload = {"name": name, "value": value}
+    was, will = f.amount(before, unit), f.amount(value, unit)
+    return foureyes.propose(request, "limit", name, payload, before=was, after=will, reason=reason)

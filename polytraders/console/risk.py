@@ -9,16 +9,15 @@ from django.http.response import HttpResponseBase
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
+from polytraders import figures as f
 from polytraders.access.permissions import Permission, needs
-from polytraders.config import limit_most
+from polytraders.config import limit_most, load_limits
 from polytraders.console import board, foureyes, limits, stress
 from polytraders.console.control import back, told
 from polytraders.console.frame import show
 from polytraders.console.pictures.heat import heat
 from polytraders.console.pictures.stressed import picture
 from polytraders.console.problems import Refused
-
-DIGITS_MOST = 17
 
 
 @require_safe
@@ -60,16 +59,20 @@ def bar(part: float | None) -> tuple[float, bool]:
     return (0.0, False) if part is None else (round(min(1.0, max(0.0, part)) * 100, 1), part > 1.0)
 
 
-def whole(text: str) -> int:
-    """A whole number of a form.
+def typed(request: HttpRequest, unit: f.Unit, least: int, most: int) -> int:
+    """The form's value, which is told in the unit that pages show, in the loop's own.
 
     Raises:
-        Refused: It is none.
+        Refused: It is no number of this unit, or out of bounds.
     """
-    plain = text.strip().replace(",", "").replace("_", "")
-    if not (plain.isascii() and plain.removeprefix("-").isdigit() and len(plain) <= DIGITS_MOST):
-        raise Refused(HTTPStatus.BAD_REQUEST, "GOV_REQUEST_INVALID", "a limit is a whole number of its unit")
-    return int(plain)
+    try:
+        value = f.typed(request.POST.get("value", ""), unit.places)
+    except ValueError as error:
+        raise Refused(HTTPStatus.BAD_REQUEST, "GOV_REQUEST_INVALID", str(error)) from error
+    if not least <= value <= most:
+        bounds = f"it must be from {f.amount(least, unit)} to {f.amount(most, unit)}"
+        raise Refused(HTTPStatus.BAD_REQUEST, "GOV_COMMAND_INVALID", bounds)
+    return value
 
 
 @require_POST
@@ -78,17 +81,14 @@ def whole(text: str) -> int:
 @told("risk")
 def propose(request: HttpRequest) -> HttpResponseBase:
     """A limit shall have another value: somebody else confirms it with a code."""
-    name, value = request.POST.get("name", ""), whole(request.POST.get("value", ""))
+    name = request.POST.get("name", "")
     found = limits.in_force()
     if found is None or name not in found[1]:
         raise Refused(HTTPStatus.BAD_REQUEST, "GOV_COMMAND_INVALID", "there is no such limit, or no log yet")
-    if not 0 <= value <= limit_most(name):
-        raise Refused(HTTPStatus.BAD_REQUEST, "GOV_COMMAND_INVALID", f"it must be from 0 to {limit_most(name):,}")
-    before = found[1][name]
+    unit = f.SETTINGS[load_limits()[name].unit]
+    value, before = typed(request, unit, 0, limit_most(name)), found[1][name]
     if value == before:
         raise Refused(HTTPStatus.BAD_REQUEST, "GOV_REQUEST_INVALID", "that is what is in force")
-    words = request.POST.get("reason", "").strip()
-    payload = {"name": name, "value": value}
-    foureyes.propose(request, "limit", name, payload, before=f"{before:,}", after=f"{value:,}", reason=words)
+    limits.propose(request, name, before, value, request.POST.get("reason", "").strip())
     messages.success(request, "Proposed. Nothing changes until another Admin confirms it.")
     return back(request, "risk", "#proposals")

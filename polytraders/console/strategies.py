@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from apps.ledger.models import PositionRecord
 from apps.monitoring.models import StrategyRecord
 from apps.risk.models import MinuteRecord
+from polytraders import figures as f
 from polytraders.access.permissions import Permission, needs
 from polytraders.config import MOVABLE
 from polytraders.console import attribution, foureyes, rollouts
@@ -21,7 +22,7 @@ from polytraders.console.board import APPROVED_CODE, HOUR_NS
 from polytraders.console.control import back, told
 from polytraders.console.frame import show
 from polytraders.console.problems import Refused
-from polytraders.console.risk import whole
+from polytraders.console.risk import typed
 from polytraders.console.scopes import Line, Tree
 from polytraders.contracts.inputs import Setting, Stage
 from polytraders.contracts.reason import Reason
@@ -33,8 +34,13 @@ CODES: Final = 6
 UNITS: Final = {
     "model": "number", "windows": "bits: 60 s, 5 m, 1 h", "immediate": "flag", "maker": "flag", "size": "1e-6 shares",
     "exposure_max": "micro-pUSD", "rest_ms": "ms", "edge_min": "1e-9 per share", "kelly_ppm": "ppm",
-    "volatility_target_ppm": "ppm", "collar": "price units (1e-4)", "band_max": "1e-9",
+    "volatility_target_ppm": "ppm", "collar": "price units (1e-4)", "band_max": "1e-9", "stage": "stage",
 }  # fmt: skip
+
+
+def unit_of(setting: str) -> f.Unit:
+    """What a setting is told in."""
+    return f.SETTINGS[UNITS[setting]]
 
 
 @dataclass(frozen=True)
@@ -110,6 +116,14 @@ class Version:
     changes: list[tuple[str, int | None, int]]
 
     @property
+    def shown(self) -> list[tuple[str, str, str]]:
+        """The changes with their units."""
+        return [
+            (name, "" if before is None else f.amount(before, unit_of(name)), f.amount(value, unit_of(name)))
+            for name, before, value in self.changes
+        ]
+
+    @property
     def is_first(self) -> bool:
         """Whether there is none before it that the log still has."""
         return all(before is None for _, before, _ in self.changes)
@@ -147,10 +161,10 @@ def detail(request: HttpRequest, name: str) -> HttpResponseBase:
         "name": name,
         "tree": tree,
         "settings": [
-            (one, value, UNITS.get(one, ""), one in MOVABLE) for one, value in settings.items() if one != "stage"
+            (one, f.amount(value, unit_of(one)), one in MOVABLE) for one, value in settings.items() if one != "stage"
         ],
         "versions": versions,
-        "movable": list(MOVABLE),
+        "movable": [(one, f.entered(unit_of(one))) for one in MOVABLE],
         "attribution": attribution.recent(record.strategy),
         "proposals": [one for one in foureyes.listed("parameter") if one.row.target.startswith(f"{name} ")],
         "me": request.user.get_username(),
@@ -166,18 +180,18 @@ def detail(request: HttpRequest, name: str) -> HttpResponseBase:
 def propose(request: HttpRequest, name: str) -> HttpResponseBase:
     """A setting shall have another value: a second person confirms it."""
     record = StrategyRecord.objects.filter(shard=0, name=name).first()
-    setting, value = request.POST.get("setting", ""), whole(request.POST.get("value", ""))
+    setting = request.POST.get("setting", "")
     if record is None or setting not in MOVABLE:
         raise Refused(HTTPStatus.BAD_REQUEST, "GOV_COMMAND_INVALID", "there is no such strategy or setting")
     _, least, most = MOVABLE[setting]
-    if not least <= value <= most:
-        raise Refused(HTTPStatus.BAD_REQUEST, "GOV_COMMAND_INVALID", f"it must be from {least:,} to {most:,}")
+    unit = unit_of(setting)
+    value = typed(request, unit, least, most)
     before = history(record.strategy)[0].get(setting)
     payload = {"strategy": name, "setting": setting, "value": value}
     words = request.POST.get("reason", "").strip()
     foureyes.propose(
-        request, "parameter", f"{name} {setting}", payload, before="?" if before is None else f"{before:,}",
-        after=f"{value:,}", reason=words,
+        request, "parameter", f"{name} {setting}", payload, before="?" if before is None else f.amount(before, unit),
+        after=f.amount(value, unit), reason=words,
     )  # fmt: skip
     messages.success(request, "Proposed. The strategy goes on as it is until a second person confirms it.")
     return back(request, "strategies", "#proposals")

@@ -7,7 +7,6 @@ stand, unless they are those of a purchase that had no edge: then there is no si
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from decimal import Decimal, DecimalException, InvalidOperation
 from typing import Final
 
 from polytraders import figures as f
@@ -19,7 +18,6 @@ from polytraders.contracts.market import Action, Outcome
 
 LOT: Final = 10_000
 LIMIT: Final = "limit."
-BIG: Final = Decimal(10) ** 12
 
 
 @dataclass(frozen=True)
@@ -115,13 +113,10 @@ class _Asked:
         if not told:
             return was
         try:
-            exact = Decimal(told)
-            if not exact.is_finite() or exact.copy_abs() > BIG:
-                raise InvalidOperation
-            value = int(exact.scaleb(places))
-            if not least <= value <= most:
-                raise InvalidOperation
-        except (DecimalException, ValueError):
+            value = f.typed(told, places)
+        except ValueError:
+            value = most + 1
+        if not least <= value <= most:
             self.wrong.append(name)
             return was
         self.changed |= value != was
@@ -264,18 +259,12 @@ def _blocking(vote: RiskVote, was: bool, edge: _Edge) -> Blocking:
     else:
         back = "at most" if CHECKS[vote.bit].side == MOST else "at least"
         needed = f"a value of {back} {f.fitted(vote.limit, unit, 14)} {unit.name}".strip()
-    return Blocking(vote, was, field_of(vote), text(vote.limit, unit.places), needed)
+    return Blocking(vote, was, field_of(vote), f.plain(vote.limit, unit.places), needed)
 
 
 def field_of(vote: RiskVote) -> str:
     """Name of the form's field for a check's limit, "" where it is none that anybody sets, or has a slider."""
     return LIMIT + vote.check if _is_set(vote) and vote.check not in ("net_edge", "hold") else ""
-
-
-def text(value: int, places: int) -> str:
-    """The number exactly, without needless zeros."""
-    told = f"{Decimal(value).scaleb(-places):f}"
-    return told.rstrip("0").rstrip(".") if "." in told else told
 
 
 def _sliders(packet: DecisionPacket, edge: _Edge, cap: int, least: int) -> tuple[Slider, ...]:
@@ -295,15 +284,11 @@ def _sliders(packet: DecisionPacket, edge: _Edge, cap: int, least: int) -> tuple
             high = max(50_000_000, 2 * was_least)
             found.append(_slider("least", "least edge", least, was_least, -20_000_000, high, "0.0001"))
     if packet.wish > 0:
-        found.append(
-            Slider(
-                "size", "size at most", text(cap, f.SIZE), text(packet.wish, f.SIZE), "0", text(packet.wish, f.SIZE),
-                "0.01",
-            )
-        )  # fmt: skip
+        chosen, wished = f.plain(cap, f.SIZE), f.plain(packet.wish, f.SIZE)
+        found.append(Slider("size", "size at most", chosen, wished, "0", wished, "0.01"))
     return tuple(found)
 
 
 def _slider(name: str, label: str, value: int, was: int, least: int, most: int, step: str) -> Slider:
-    told, before, low, high = (text(number, f.NANO) for number in (value, was, least, most))
+    told, before, low, high = (f.plain(number, f.NANO) for number in (value, was, least, most))
     return Slider(name, label, told, before, low, high, step)

@@ -7,8 +7,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from polytraders.config import load_limits
 from polytraders.contracts.checks import CHECKS
-from polytraders.figures import COUNT, UNITS, fitted, fixed, per_share, percent, price, shares, span, utc
+from polytraders.contracts.inputs import Stage
+from polytraders.figures import (
+    COUNT,
+    SETTINGS,
+    STAGES,
+    UNITS,
+    amount,
+    fitted,
+    fixed,
+    per_share,
+    percent,
+    plain,
+    price,
+    shares,
+    span,
+    typed,
+    utc,
+)
 
 COLUMN = 11
 
@@ -57,6 +75,51 @@ def test_a_span_brings_its_own_unit(ns: int, text: str) -> None:
 )
 def test_a_checks_number_is_told_in_its_unit(value: int, unit: str, text: str) -> None:
     assert fitted(value, UNITS[unit], COLUMN) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [
+        (300_000_000, "micro-pUSD", "300.00 pUSD"),
+        (-1, "micro-pUSD", "-0.000001 pUSD"),
+        (5_000_000_000, "micro-pUSD", "5,000.00 pUSD"),
+        (600, "price units (1e-4)", "0.0600 pUSD"),
+        (40_000, "ppm", "4 %"),
+        (123_456, "ppm", "12.3456 %"),
+        (86_400_000, "ms", "1 d"),
+        (30_000, "ms", "30 s"),
+        (60, "ms", "0.06 s"),
+        (0, "ms", "0 s"),
+        (100_000_000, "ms", "100,000 s"),
+        (50_000_000, "1e-6 shares", "50.00 shares"),
+        (3_000_000, "1e-9 per share", "0.003000 pUSD"),
+        (60, "orders a minute and strategy", "60 orders"),
+        (2, "stage", "paper"),
+        (9, "stage", "9"),
+        (1, "flag", "yes"),
+        (5, "bits: 60 s, 5 m, 1 h", "60 s, 1 h"),
+        (0, "bits: 60 s, 5 m, 1 h", "none"),
+        (7, "number", "7"),
+    ],
+)
+def test_a_limit_is_told_with_its_unit(value: int, unit: str, text: str) -> None:
+    assert amount(value, SETTINGS[unit]) == text
+
+
+def test_every_limit_and_setting_has_a_unit_and_stages_have_the_ladders_names() -> None:
+    assert {limit.unit for limit in load_limits().values()} <= set(SETTINGS)
+    assert list(STAGES) == [stage.name.lower() for stage in Stage]
+
+
+@given(st.integers(-(10**12), 10**12), st.sampled_from([0, 3, 4, 6, 9]))
+def test_what_one_types_is_what_stood_there(value: int, places: int) -> None:
+    assert typed(plain(value, places), places) == value
+
+
+@pytest.mark.parametrize("text", ["", "x", "nan", "inf", "1e13", "0.00001", "1e-99999", "9" * 40, "1 2", "\u0663"])
+def test_what_cannot_be_meant_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is no number"):
+        typed(text, 4)
 
 
 def test_every_unit_of_the_checks_is_known_and_short() -> None:

@@ -284,7 +284,7 @@ def test_the_database_itself_wants_a_second_person(log: Written, ada: Client, sa
     from django.db import IntegrityError, transaction
 
     says()
-    stepped(ada).post("/risk/limits", {"name": "spread_max", "value": "500", "reason": "narrower"})
+    stepped(ada).post("/risk/limits", {"name": "spread_max", "value": "0.05", "reason": "narrower"})
     proposal = Proposal.objects.order_by("-id").first()
     assert proposal is not None
     with pytest.raises(IntegrityError, match="risk_four_eyes"), transaction.atomic():

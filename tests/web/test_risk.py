@@ -85,10 +85,12 @@ def test_a_limit_is_proposed_by_one_and_confirmed_by_another(
 ) -> None:
     says()
     before, now = last(), in_force()["spread_max"]
-    ada.post("/risk/limits", {"name": "spread_max", "value": f"{now - 100:,}", "reason": "wide books lost money"})
+    ada.post(
+        "/risk/limits", {"name": "spread_max", "value": f"{(now - 100) / 10_000}", "reason": "wide books lost money"}
+    )
     assert commands() == []
     proposal = Proposal.objects.order_by("-id").first()
-    assert proposal is not None and (proposal.before, proposal.after) == (f"{now:,}", f"{now - 100:,}")
+    assert proposal is not None and (proposal.before, proposal.after) == ("0.0600 pUSD", "0.0500 pUSD")
     abel = stepped(entered("abel", Role.ADMIN))
     assert "Confirm" in abel.get("/risk/").content.decode()
     own = stepped(ada).get("/risk/").content.decode()
@@ -97,7 +99,7 @@ def test_a_limit_is_proposed_by_one_and_confirmed_by_another(
     page = abel.post(f"/risk/limits/{proposal.id}", {"answer": "yes"}, follow=True).content.decode()
     ((kind, actor, permission, payload),) = commands()
     assert (kind, actor, permission) == ("limit", "abel", "limits")
-    assert json.loads(payload) == {"name": "spread_max", "value": now - 100, "reason": "wide books lost money"}
+    assert now == 600 and json.loads(payload) == {"name": "spread_max", "value": 500, "reason": "wide books lost money"}
     assert "took it in as input 77" in page
     assert [step.state for step in proposal.steps.order_by("id")] == ["confirmed", "done"]
     assert acts(before) == ["limit.propose", "limit.confirm"]
@@ -120,7 +122,8 @@ def test_what_the_loop_refuses_is_shown_and_kept(
 @pytest.mark.parametrize(
     ("name", "value", "reason"),
     [("mood", "1", "x"), ("spread_max", "-1", "x"), ("spread_max", "many", "x"), ("spread_max", "9" * 30, "x"),
-     ("spread_max", "12", " ")],
+     ("spread_max", "0.05", " "), ("spread_max", "0.06", "what is in force"), ("spread_max", "0.05001", "too fine"),
+     ("spread_max", "nan", "x"), ("drawdown_day_ppm_max", "1001", "ten times is the most")],
 )  # fmt: skip
 def test_a_proposal_that_cannot_be_meant_is_refused(
     log: Written, ada: Client, says: Says, name: str, value: str, reason: str
@@ -162,9 +165,10 @@ def test_a_late_answer_of_the_loop_is_kept_by_the_job(
 def test_a_setting_is_proposed_and_asked_of_the_loop(log: Written, says: Says) -> None:
     says()
     olga, boris = (stepped(entered(name, Role.OPERATOR)) for name in ("olga", "boris"))
-    olga.post("/strategies/makes/settings", {"setting": "size", "value": "20000000", "reason": "smaller"})
+    olga.post("/strategies/makes/settings", {"setting": "size", "value": "20", "reason": "smaller"})
     proposal = Proposal.objects.order_by("-id").first()
     assert proposal is not None and proposal.target == "makes size"
+    assert proposal.after == "20.00 shares"
     boris.post(f"/strategies/settings/{proposal.id}", {"answer": "yes"})
     ((kind, actor, permission, payload),) = commands()
     assert (kind, actor, permission) == ("parameter", "boris", "strategy")
@@ -207,7 +211,7 @@ def test_the_strategy_page_says_what_its_fills_gave(log: Written, ada: Client, s
 def test_proposals_end_after_a_day(log: Written, ada: Client, says: Says, monkeypatch: pytest.MonkeyPatch) -> None:
     says()
     monkeypatch.setattr(foureyes, "LIFE", dt.timedelta(seconds=-1))
-    stepped(ada).post("/risk/limits", {"name": "spread_max", "value": "499", "reason": "narrower"})
+    stepped(ada).post("/risk/limits", {"name": "spread_max", "value": "0.0499", "reason": "narrower"})
     proposal = Proposal.objects.order_by("-id").first()
     assert proposal is not None
     other = stepped(entered("abel", Role.ADMIN))

@@ -135,6 +135,12 @@ def words(name: str) -> str:
 
 
 @register.filter
+def limit_words(name: str) -> str:
+    """A limit or setting as words, without the unit of its integer, which its value brings along."""
+    return " ".join(word for word in name.split("_") if word not in ("ppm", "ms"))
+
+
+@register.filter
 def fence_ms(us: int | None) -> str:
     """Microseconds as milliseconds; a dash where it did not come."""
     return UNKNOWN if us is None else f"{us / 1_000:,.1f}"
@@ -229,6 +235,12 @@ def bound(vote: RiskVote) -> str:
 
 
 @register.filter
+def amount(value: int, unit: str) -> str:
+    """A limit or a strategy's setting with its unit."""
+    return f.amount(value, f.SETTINGS[unit])
+
+
+@register.filter
 def unlocalized(value: float) -> str:
     """A number as attributes want it."""
     return f"{value:g}"
@@ -249,7 +261,7 @@ def limit_field(vote: RiskVote) -> str:
 @register.filter
 def limit_text(vote: RiskVote) -> str:
     """The limit exactly, in its unit, for that field."""
-    return what_if.text(vote.limit, f.UNITS.get(vote.unit, f.COUNT).places)
+    return f.plain(vote.limit, f.UNITS.get(vote.unit, f.COUNT).places)
 
 
 @register.filter
