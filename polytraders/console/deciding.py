@@ -4,6 +4,7 @@ import hashlib
 from http import HTTPStatus
 from typing import Any, Final
 
+from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import NoReverseMatch, reverse
@@ -14,7 +15,7 @@ from apps.risk.models import DecisionRecord
 from polytraders.access.permissions import Permission, needs
 from polytraders.console import board, decisions, jobs, stream
 from polytraders.console.caps import terms
-from polytraders.console.frame import show
+from polytraders.console.frame import READ, YEAR_S, show
 from polytraders.console.lists import Listed, as_csv
 from polytraders.console.waterfall import waterfall
 from polytraders.console.what_if import what_if
@@ -110,7 +111,10 @@ def decision(request: HttpRequest, decision_id: str) -> HttpResponseBase:
         "reason": reason(packet.code),
         "sentence": sentence(packet, told.names),
         "waterfall": waterfall(packet),
-        "votes": sorted(packet.votes, key=lambda vote: (_place(vote.vote, vote.counts), vote.bit)),
+        "against": sorted(
+            (vote for vote in packet.votes if vote.vote is Vote.REJECT), key=lambda vote: (not vote.counts, vote.bit)
+        ),
+        "passed": [vote for vote in packet.votes if vote.vote is Vote.APPROVE],
         "first": rejections[0].bit if rejections else None,
         "waived": sum(vote.vote is Vote.REJECT and not vote.counts for vote in packet.votes),
         "caps": caps(packet),
@@ -124,12 +128,10 @@ def decision(request: HttpRequest, decision_id: str) -> HttpResponseBase:
         "book": jobs.context_of(done[0], packet),
         "again": jobs.context_of(done[1], packet),
     }
-    return show(request, "console/decision.html", "decisions", context)
-
-
-def _place(vote: Vote, counts: bool) -> int:
-    """Blocking votes first, then those that do not count, then the others."""
-    return 2 if vote is Vote.APPROVE else 0 if counts else 1
+    answer = show(request, "console/decision.html", "decisions", context)
+    if READ not in request.COOKIES:
+        answer.set_cookie(READ, "1", YEAR_S, secure=settings.SESSION_COOKIE_SECURE, httponly=True, samesite="Lax")
+    return answer
 
 
 def features(packet: DecisionPacket) -> list[tuple[str, float, float | None]]:

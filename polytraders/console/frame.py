@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -12,6 +12,10 @@ from polytraders.access.permissions import Permission, may
 from polytraders.console import board
 from polytraders.console.pages import GROUPS, PAGES, served
 from polytraders.killing import tokens
+
+READ: Final = "decision_read"
+"""Cookie of a browser in which a decision has been opened, so the overview no longer says where to begin."""
+YEAR_S: Final = 31_536_000
 
 
 def show(

@@ -4,6 +4,7 @@ from http import HTTPStatus
 from ipaddress import ip_address
 from typing import Final
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
@@ -15,7 +16,7 @@ from apps.monitoring.models import LoopRecord
 from polytraders.access.permissions import Permission, needs
 from polytraders.console import board, health, home
 from polytraders.console import search as searching
-from polytraders.console.frame import show
+from polytraders.console.frame import READ, show
 from polytraders.console.problems import problem
 
 INCIDENTS: Final = 5
@@ -67,7 +68,13 @@ def overview(request: HttpRequest) -> HttpResponseBase:
     """The live page."""
     now = board.read()
     money = home.read_money(0, now.loop.loop_ts if now.loop else 0, request.GET.get("span", "day"))
-    context = {"board": now, "home": money, "lines": open_incidents(INCIDENTS)}
+    context = {
+        "board": now,
+        "home": money,
+        "lines": open_incidents(INCIDENTS),
+        "is_new": READ not in request.COOKIES,
+        "is_simulated": settings.VENUE == "simulator",
+    }
     return show(request, "console/overview.html", "overview", context)
 
 

@@ -66,10 +66,7 @@ def waterfall(packet: DecisionPacket) -> Waterfall | None:
 
     names = ("p_hat", "q_exec") if buys else ("q_exec", "p_hat")
     meanings = {"p_hat": "what a share is worth by the forecast", "q_exec": "what it trades at, walking the book"}
-    if buys:
-        meaning = "what a share costs: q_exec + fees + buffer; p_hat less this is the net edge"
-    else:
-        meaning = "what a share brings: q_exec - fees - buffer; this less p_hat is the net edge"
+    meaning = "a share: q_exec + fees + buffer" if buys else "a share: q_exec - fees - buffer"
     cost = Bar("costs in all" if buys else "left of it", meaning, f.per_share(total), x(total), 0.0, "level")
     bars = (
         Bar(names[0], meanings[names[0]], f.per_share(plus), x(plus), 0.0, "level"),
@@ -78,7 +75,13 @@ def waterfall(packet: DecisionPacket) -> Waterfall | None:
         step("fees", "the venue's, a share", plus, after_fee),
         step("buffer", "what the forecast may be wrong by", after_fee, after_fee - fair.buffer),
         cost,
-        step("net_edge", "what is left", minus, minus + packet.net_edge, "result" if packet.net_edge >= 0 else "loss"),
+        step(
+            "net_edge",
+            f"p_hat - {cost.name}" if buys else f"{cost.name} - p_hat",
+            minus,
+            minus + packet.net_edge,
+            "result" if packet.net_edge >= 0 else "loss",
+        ),
     )
     line = f"dashed: {f.per_share(least)} = {names[1]} + the least edge, which the bar of net_edge has to reach"
     if limit <= -NANO:

@@ -3,16 +3,37 @@
 import fcntl
 import json
 import os
+import socket
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from polytraders.supervisor.postgres import free_port
 from polytraders.supervisor.secret import private_folder, write_private
 
 RUNNING_FILE: Final = "run.json"
 """There while `polytraders up` runs; holds passwords, so only its owner can read it."""
 LOCK_FILE: Final = "lock"
+
+
+def kept_port(home: Path, name: str) -> int:
+    """The loopback port of this installation for `name`: the one it had, so that pages and bookmarks stay right.
+
+    Where somebody else listens on that one now, another that is free, from now on.
+    """
+    path = private_folder(home / "ports") / name
+    try:
+        had = int(path.read_text(encoding="ascii"))
+        with socket.socket() as probe:
+            # As servers do: connections that have just ended are in nobody's way.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", had))
+        return had
+    except (OSError, OverflowError, ValueError):
+        made = free_port()
+        write_private(path, f"{made}\n")
+        return made
 
 
 class TakenError(RuntimeError):

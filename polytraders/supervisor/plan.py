@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from polytraders.supervisor.migrations import PROJECT
+from polytraders.supervisor.place import kept_port
 from polytraders.supervisor.postgres import Postgres, free_port
 from polytraders.supervisor.process import PYTHON, Service, answers_http, command, file_there
 from polytraders.supervisor.secret import kept_secret, private_folder
@@ -47,9 +48,9 @@ class Plan:
             raise PlanError("DATABASE_URL and DATABASE_OWNER_URL are set together or not at all")
         self.postgres = None if "DATABASE_URL" in given else Postgres(self.home)
         self.valkey = None if "REDIS_URL" in given else Valkey(self.home)
-        self.port = options.port or free_port()
+        self.port = options.port or kept_port(self.home, "web")
         self._simulator_port, self._simulator_admin_port = free_port(), free_port()
-        self.kill_port = int(given.get("POLYTRADERS_KILL_PORT", 0)) or free_port()
+        self.kill_port = int(given.get("POLYTRADERS_KILL_PORT", 0)) or kept_port(self.home, "kill")
 
     @property
     def web_url(self) -> str:

@@ -33,6 +33,7 @@ function live() {
   take();
   setInterval(run, 200);
   let focused = "";
+  let owed = false; // whether a part has been held back under the pointer
   document.body.addEventListener("htmx:wsBeforeMessage", (event) => {
     focused = document.activeElement ? document.activeElement.id : "";
     if (!isOpen()) return;
@@ -40,13 +41,22 @@ function live() {
     event.preventDefault();
     setTimeout(() => event.detail.socketWrapper.sendImmediately("not shown"), 1000);
   });
+  document.body.addEventListener("htmx:oobBeforeSwap", (event) => {
+    // Rows stand still under the pointer, so that the one that is pressed is the one that was meant.
+    if (!event.detail.target.matches("[data-still]:hover")) return;
+    event.detail.shouldSwap = false;
+    owed = true;
+  });
   document.body.addEventListener("htmx:wsAfterMessage", (event) => {
     reached = true;
     take();
     run();
     const again = focused && document.getElementById(focused);
     if (again && document.activeElement !== again) again.focus({ preventScroll: true });
-    event.detail.socketWrapper.sendImmediately("taken");
+    // What was held back is sent again, with everything else, once the pointer has gone.
+    const isDue = owed && !document.querySelector("[data-still]:hover");
+    if (isDue) owed = false;
+    event.detail.socketWrapper.sendImmediately(isDue ? "not shown" : "taken");
     // Parts of a page that ask for themselves listen for this: hx-trigger="hint from:body throttle:1s".
     htmx.trigger(document.body, "hint");
   });

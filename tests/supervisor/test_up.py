@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import stat
 import tempfile
 import time
@@ -176,6 +177,20 @@ def test_servers_of_the_environment_are_used_and_none_is_started(tmp_path: Path)
     assert "DATABASE_OWNER_URL" not in plan.environ("web")
     assert plan.environ("migrate")["DATABASE_OWNER_URL"] == "postgresql://b"
     assert plan.environ("loop")["REDIS_URL"] == "redis://c"
+
+
+def test_an_installation_keeps_its_ports_unless_somebody_else_has_them(tmp_path: Path) -> None:
+    from polytraders.supervisor.place import kept_port
+
+    first = kept_port(tmp_path, "web")
+    assert kept_port(tmp_path, "web") == first != kept_port(tmp_path, "kill")
+    with socket.create_server(("127.0.0.1", first)):
+        other = kept_port(tmp_path, "web")
+    assert other != first
+    assert kept_port(tmp_path, "web") == other
+    for broken in ("", "x", "70000", "-1"):
+        (tmp_path / "ports" / "web").write_text(broken)
+        assert 1024 <= kept_port(tmp_path, "web") <= 65_535
 
 
 @pytest.mark.parametrize(

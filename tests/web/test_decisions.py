@@ -224,19 +224,6 @@ def test_nobody_sees_anything_without_a_login_and_readers_may_not_start_jobs(log
     assert strict.post(f"/decisions/{row.decision_id}/ask", {"kind": "book"}).status_code == 403
 
 
-def test_blocking_votes_come_first_and_the_first_names_the_verdict(log: Written, ada: Client) -> None:
-    for row in DecisionRecord.objects.filter(verdict=1).order_by("-id")[:5]:
-        votes = re.search(r'<table class="votes">.*?</table>', page(ada, f"/decisions/{row.decision_id}"), re.DOTALL)
-        assert votes is not None
-        classes = re.findall(r'<tr class="(ok|no|waived)( first)?"', votes.group())
-        kinds = [kind for kind, _ in classes]
-        assert len(kinds) == 39
-        assert kinds == sorted(kinds, key=("no", "waived", "ok").index)
-        assert (
-            classes[0] == ("no", " first") and by_number(row.code).code in votes.group().partition("<tbody>")[2][:900]
-        )
-
-
 def test_an_approval_shows_its_bookings_and_they_are_its_own(log: Written, ada: Client) -> None:
     order = OrderRecord.objects.filter(filled__gt=0).order_by("id")[0]
     fills = FillRecord.objects.filter(order_seq=order.order_seq, market=order.market, strategy=order.strategy).count()

@@ -15,6 +15,7 @@ from polytraders.console import what_if
 from polytraders.console.pictures.bands import Band
 from polytraders.contracts.checks import BITS, CHECKS, MOST
 from polytraders.contracts.decision import RiskVote
+from polytraders.contracts.inputs import MarketStatus
 from polytraders.contracts.reason import Reason
 from polytraders.contracts.reasons import REASONS, by_number
 
@@ -31,6 +32,13 @@ SHORT: Final = 80
 NAMELESS: Final = re.compile(r"strategy \d+")
 """What stands for the name of a strategy that has none."""
 DIGITS_MOST: Final = 10
+NAMED: Final = {
+    f.FLAG: ("no", "yes"),
+    f.STAGE: f.STAGES,
+    "status": tuple(status.name.lower() for status in MarketStatus),
+    "book state": ("whole", "none yet", "resyncing"),
+}
+"""Units of votes that are no numbers: their names by value. Of all but the ladder's stages one is the right one."""
 PLACES: Final = {
     "feed": "feeds", "connection": "feeds", "job": "system", "route": "routes", "everything": "control",
     "commands": "control", "cluster": "risk", "strategy": "strategies",
@@ -135,6 +143,12 @@ def words(name: str) -> str:
 
 
 @register.filter
+def of_one(name: str, number: int) -> str:
+    """The name of what is counted, in the singular where there is one of it."""
+    return name.removesuffix("s") if number == 1 else name
+
+
+@register.filter
 def limit_words(name: str) -> str:
     """A limit or setting as words, without the unit of its integer, which its value brings along."""
     return " ".join(word for word in name.split("_") if word not in ("ppm", "ms"))
@@ -218,20 +232,32 @@ def shifted(x: float) -> float:
 
 @register.simple_tag
 def figure(vote: RiskVote, which: str) -> str:
-    """Value, limit or distance of a vote in its unit."""
-    return f.fitted(getattr(vote, which), f.UNITS.get(vote.unit, f.COUNT), 14)
+    """Value, limit or distance of a vote in its unit; what is a state and no number, by its name."""
+    number: int = getattr(vote, which)
+    if vote.unit in NAMED:
+        names = NAMED[vote.unit]
+        return UNKNOWN if which == "distance" else names[number] if 0 <= number < len(names) else str(number)
+    return f.fitted(number, f.UNITS.get(vote.unit, f.COUNT), 14)
 
 
 @register.simple_tag
 def unit(vote: RiskVote) -> str:
     """Short name of a vote's unit."""
-    return f.UNITS.get(vote.unit, f.COUNT).name
+    return "" if vote.unit in NAMED else f.UNITS.get(vote.unit, f.COUNT).name
 
 
 @register.simple_tag
 def bound(vote: RiskVote) -> str:
     """How value and limit compare."""
+    if vote.unit in NAMED and vote.unit != f.STAGE:
+        return "must be"
     return "≤" if CHECKS[BITS[vote.check]].side == MOST else "≥"
+
+
+@register.simple_tag
+def meaning(code: str) -> str:
+    """What a code means, where there is room to say so."""
+    return KNOWN[code].meaning if code in KNOWN else ""
 
 
 @register.filter
