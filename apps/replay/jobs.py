@@ -215,7 +215,7 @@ def _watch(
 ) -> "j.Result | j.Refusal":
     """What the child says, until it has said all, its time is up, or nobody wants it any more."""
     until = clock() + kind.seconds_max
-    progress = j.Progress(0.0, "starting")
+    progress = j.Progress(0.0, "starting: the loop is being loaded")
     while True:
         told = connection.execute(TELL, (*progress, *which)).fetchone()
         if told is None or told[0]:

@@ -12,8 +12,8 @@ from apps.monitoring.models import AlertRecord, IncidentRecord
 from apps.monitoring.priorities import urgency
 from polytraders.access import audit
 from polytraders.access.permissions import Permission
-from polytraders.api.endpoint import Resource, caller_of, invalid, missing
-from polytraders.api.places import Body, Cursor, Limit, Page, number, page, row_number
+from polytraders.api.endpoint import Resource, caller_of, invalid
+from polytraders.api.places import Body, Cursor, Limit, Page, listed, one
 from polytraders.console.incidents import STEPS_MOST, WORDS_MOST
 from polytraders.console.problems import Refused
 
@@ -93,8 +93,7 @@ def list_incidents(
 ) -> dict[str, Any]:
     """Incidents, newest first."""
     rows = IncidentRecord.objects.filter(**({} if state is None else {"state": state}))
-    found, more = page(rows, limit, before=None if cursor is None else number(cursor))
-    return {"items": [_item(row) for row in found], "next": str(found[-1].pk) if more else None}
+    return listed(rows, limit, cursor, _item)
 
 
 @incidents.get("/incidents/{incident_id}", Permission.VIEW, IncidentDetail, tagged=True)
@@ -137,15 +136,11 @@ def list_alerts(
 ) -> dict[str, Any]:
     """Alerts, newest first."""
     rows = AlertRecord.objects.filter(**({} if is_open is None else {"is_open": is_open}))
-    found, more = page(rows, limit, before=None if cursor is None else number(cursor))
-    return {"items": [_alert(row) for row in found], "next": str(found[-1].pk) if more else None}
+    return listed(rows, limit, cursor, _alert)
 
 
 def _found(told: str) -> IncidentRecord:
-    row = IncidentRecord.objects.filter(id=row_number(told, "incident")).first()
-    if row is None:
-        raise missing("no such incident")
-    return row
+    return one(IncidentRecord.objects.all(), told, "incident")
 
 
 def _item(row: IncidentRecord) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from apps.monitoring.models import LoopRecord
 from apps.registry.models import MarketRecord
 from polytraders.access.permissions import Permission
 from polytraders.api.endpoint import Resource, missing
-from polytraders.api.places import Cursor, Limit, Page, Shard, iso, market_index, number, page, raw
+from polytraders.api.places import Cursor, Limit, Page, Shard, iso, listed, market_index, raw
 from polytraders.console import decisions
 from polytraders.contracts import state as s
 from polytraders.contracts.inputs import MarketStatus
@@ -95,9 +95,7 @@ class Features(Seen):
 @markets.get("/markets", Permission.VIEW, Page[MarketItem])
 def list_markets(request: HttpRequest, cursor: Cursor, limit: Limit, shard: Shard) -> dict[str, Any]:
     """Markets, the last told first."""
-    before = None if cursor is None else number(cursor)
-    found, more = page(MarketRecord.objects.filter(shard=shard), limit, key="market", before=before)
-    return {"items": [_item(row) for row in found], "next": str(found[-1].market) if more else None}
+    return listed(MarketRecord.objects.filter(shard=shard), limit, cursor, _item, key="market")
 
 
 @markets.get("/markets/{market}", Permission.VIEW, MarketDetail, tagged=True)

@@ -16,12 +16,11 @@ from polytraders.api.places import (
     Page,
     Shard,
     iso,
+    listed,
     market_ref,
     markets,
-    number,
-    page,
+    one,
     raw,
-    row_number,
     strategies,
 )
 from polytraders.contracts.market import Outcome
@@ -169,9 +168,7 @@ def get_trial_balance(request: HttpRequest, shard: Shard) -> dict[str, Any]:
 @ledger.get("/ledger/accounts", Permission.VIEW, Page[AccountItem])
 def list_accounts(request: HttpRequest, cursor: Cursor, limit: Limit, shard: Shard) -> dict[str, Any]:
     """Accounts with their balances, the last opened first."""
-    before = None if cursor is None else number(cursor)
-    found, more = page(Account.objects.filter(shard=shard), limit, before=before)
-    return {"items": [_account(row) for row in found], "next": str(found[-1].id) if more else None}
+    return listed(Account.objects.filter(shard=shard), limit, cursor, _account)
 
 
 def _account(row: Account) -> dict[str, Any]:
@@ -182,22 +179,15 @@ def _account(row: Account) -> dict[str, Any]:
 @ledger.get("/ledger/transfers", Permission.VIEW, Page[Transfer])
 def list_transfers(request: HttpRequest, cursor: Cursor, limit: Limit, shard: Shard) -> dict[str, Any]:
     """The journal, newest first."""
-    before = None if cursor is None else number(cursor)
     rows = Movement.objects.filter(shard=shard).select_related("from_account", "to_account")
-    found, more = page(rows, limit, before=before)
-    return {"items": [_transfer(row) for row in found], "next": str(found[-1].id) if more else None}
+    return listed(rows, limit, cursor, _transfer)
 
 
 @ledger.get("/ledger/transfers/{transfer_id}", Permission.VIEW, Transfer, tagged=True)
 def get_transfer(request: HttpRequest, transfer_id: str, shard: Shard) -> dict[str, Any]:
     """One movement; booked ones never change."""
-    rows = Movement.objects.filter(shard=shard, id=row_number(transfer_id, "movement")).select_related(
-        "from_account", "to_account"
-    )
-    row = rows.first()
-    if row is None:
-        raise missing("no such movement")
-    return _transfer(row)
+    rows = Movement.objects.filter(shard=shard).select_related("from_account", "to_account")
+    return _transfer(one(rows, transfer_id, "movement"))
 
 
 def _transfer(row: Movement) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """What endpoints have in common: cursors, times, and how markets and strategies are named."""
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Annotated, Any, Final, Generic, TypeVar
 
 from django.db import connection
@@ -106,6 +106,30 @@ def page(rows: "QuerySet[M]", limit: int, *, key: str = "id", before: int | None
         rows = rows.filter(**{f"{key}__lt": before})
     found = list(rows.order_by(f"-{key}")[: limit + 1])
     return found[:limit], len(found) > limit
+
+
+def listed(
+    rows: "QuerySet[M]", limit: int, cursor: str | None, told: Callable[[M], dict[str, Any]], *, key: str = "id"
+) -> dict[str, Any]:
+    """A page of rows that are numbered by `key`, the newest first, with the place where the next one begins.
+
+    Raises:
+        Refused: 422, the cursor is not a number that such a page has told.
+    """
+    found, more = page(rows, limit, key=key, before=None if cursor is None else number(cursor))
+    return {"items": [told(row) for row in found], "next": str(getattr(found[-1], key)) if more else None}
+
+
+def one(rows: "QuerySet[M]", told: str, what: str) -> M:
+    """The row with the number that stands in a path.
+
+    Raises:
+        Refused: 404, there is none.
+    """
+    found = rows.filter(id=row_number(told, what)).first()
+    if found is None:
+        raise missing(f"no such {what}")
+    return found
 
 
 def of_shard(shard: int) -> tuple[int, int]:

@@ -13,9 +13,9 @@ from apps.risk.models import Proposal
 from polytraders import commands
 from polytraders.access.permissions import Permission
 from polytraders.api.controls import REASON_MAX
-from polytraders.api.endpoint import Resource, invalid, missing
+from polytraders.api.endpoint import Resource, invalid
 from polytraders.api.idempotency import Runs
-from polytraders.api.places import Body, row_number
+from polytraders.api.places import Body, one
 from polytraders.console import foureyes
 
 proposals = Resource("proposals")
@@ -66,14 +66,12 @@ class Answer(Schema):
 @proposals.get("/proposals", Permission.VIEW, ProposalList)
 def list_proposals(request: HttpRequest) -> dict[str, Any]:
     """What waits for a second person, and what became of the last ones; newest first."""
-    return {"items": [_item(one) for one in foureyes.listed(*foureyes.NEEDS)]}
+    return {"items": [_item(each) for each in foureyes.listed(*foureyes.NEEDS)]}
 
 
 def _answers(kind: str) -> Callable[..., dict[str, Any]]:
     def answer(request: HttpRequest, proposal_id: str, body: AnswerBody) -> dict[str, Any]:
-        proposal = Proposal.objects.filter(id=row_number(proposal_id, "proposal"), kind=kind).first()
-        if proposal is None:
-            raise missing("no such proposal")
+        proposal = one(Proposal.objects.filter(kind=kind), proposal_id, "proposal")
         if "\0" in body.reason:
             raise invalid("a text has no NUL")
         found = None

@@ -9,8 +9,8 @@ from ninja import Field, Schema
 from apps.replay import jobs
 from apps.replay.models import JobRecord, ReplayRecord
 from polytraders.access.permissions import Permission
-from polytraders.api.endpoint import Resource, missing
-from polytraders.api.places import Body, Cursor, Limit, Page, Shard, number, page, row_number
+from polytraders.api.endpoint import Resource
+from polytraders.api.places import Body, Cursor, Limit, Page, Shard, listed, one
 from polytraders.console.problems import Refused
 from polytraders.contracts.stretch import SEQ_BITS
 
@@ -70,17 +70,13 @@ class JobItem(Schema):
 @replays.get("/replays", Permission.VIEW, Page[ReplayItem])
 def list_replays(request: HttpRequest, cursor: Cursor, limit: Limit, shard: Shard) -> dict[str, Any]:
     """Reports of replays, newest first."""
-    before = None if cursor is None else number(cursor)
-    found, more = page(ReplayRecord.objects.defer("report").filter(shard=shard), limit, before=before)
-    return {"items": [_item(row) for row in found], "next": str(found[-1].pk) if more else None}
+    return listed(ReplayRecord.objects.defer("report").filter(shard=shard), limit, cursor, _item)
 
 
 @replays.get("/replays/{replay_id}", Permission.VIEW, ReplayDetail, tagged=True)
 def get_replay(request: HttpRequest, replay_id: str) -> dict[str, Any]:
     """One replay with its whole report."""
-    row = ReplayRecord.objects.filter(id=row_number(replay_id, "replay")).first()
-    if row is None:
-        raise missing("no such replay")
+    row = one(ReplayRecord.objects.all(), replay_id, "replay")
     return _item(row) | {
         name: getattr(row, name) for name in ("input_head", "output_head", "chain_head", "build", "report")
     }
@@ -102,9 +98,7 @@ def start_replay(request: HttpRequest, body: ReplayBody) -> dict[str, Any]:
 @replays.get("/jobs/{job_id}", Permission.VIEW, JobItem, tagged=True)
 def get_job(request: HttpRequest, job_id: str) -> dict[str, Any]:
     """How far a job is, and its result."""
-    row = JobRecord.objects.filter(id=row_number(job_id, "job")).first()
-    if row is None:
-        raise missing("no such job")
+    row = one(JobRecord.objects.all(), job_id, "job")
     return _job(row)
 
 

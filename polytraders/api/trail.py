@@ -8,8 +8,8 @@ from ninja import Field, Schema
 
 from polytraders.access.models import AuditRow
 from polytraders.access.permissions import Permission
-from polytraders.api.endpoint import Resource, missing
-from polytraders.api.places import Cursor, Limit, Page, number, page, row_number
+from polytraders.api.endpoint import Resource
+from polytraders.api.places import Cursor, Limit, Page, listed, one
 
 audit = Resource("audit")
 
@@ -32,16 +32,13 @@ class Act(Schema):
 @audit.get("/audit", Permission.AUDIT, Page[Act])
 def list_audit(request: HttpRequest, cursor: Cursor, limit: Limit) -> dict[str, Any]:
     """Acts, newest first."""
-    found, more = page(AuditRow.objects.all(), limit, before=None if cursor is None else number(cursor))
-    return {"items": [_act(row) for row in found], "next": str(found[-1].pk) if more else None}
+    return listed(AuditRow.objects.all(), limit, cursor, _act)
 
 
 @audit.get("/audit/{act_id}", Permission.AUDIT, Act, tagged=True)
 def get_act(request: HttpRequest, act_id: str) -> dict[str, Any]:
     """One act; it never changes."""
-    row = AuditRow.objects.filter(id=row_number(act_id, "act")).first()
-    if row is None:
-        raise missing("no such act")
+    row = one(AuditRow.objects.all(), act_id, "act")
     return _act(row)
 
 

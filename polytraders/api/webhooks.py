@@ -13,7 +13,7 @@ from polytraders.api import hooks, told
 from polytraders.api.addresses import URL_MAX, AddressError, checked
 from polytraders.api.endpoint import Resource, caller_of, invalid, missing
 from polytraders.api.models import Delivery, Webhook
-from polytraders.api.places import Body, Cursor, Limit, Page, number, page, raw
+from polytraders.api.places import Body, Cursor, Limit, Page, listed, raw
 from polytraders.console.problems import Refused
 
 webhooks = Resource("webhooks")
@@ -113,8 +113,7 @@ def delete_webhook(request: HttpRequest, webhook_id: str) -> dict[str, Any]:
 def list_deliveries(request: HttpRequest, webhook_id: str, cursor: Cursor, limit: Limit) -> dict[str, Any]:
     """What was sent to a webhook, newest first."""
     rows = Delivery.objects.filter(webhook=found(webhook_id))
-    shown, more = page(rows, limit, before=None if cursor is None else number(cursor))
-    return {"items": [_delivery(row) for row in shown], "next": str(shown[-1].pk) if more else None}
+    return listed(rows, limit, cursor, _delivery)
 
 
 def make(actor: str, url: str, events: list[str], shard: int, request: HttpRequest | None) -> tuple[Webhook, str]:

@@ -177,10 +177,10 @@ class Log:
         """Every OUT row folded so far."""
         return np.concatenate(self.outs) if self.outs else np.zeros(0, s.OUT)
 
-    def inputs(self, kinds: Iterable[int] | None = None) -> np.ndarray:
-        """Every INPUT row, or those of some kinds."""
+    def inputs(self, kinds: Iterable[int] | None = None, after: int = 0) -> np.ndarray:
+        """Every INPUT row behind `after`, or those of some kinds."""
         with psycopg.connect(self.dsn, autocommit=True) as conn:
-            parts = list(reading.inputs(conn, self.home, SHARD))
+            parts = list(reading.inputs(conn, self.home, SHARD, after=after))
         rows = np.concatenate(parts) if parts else np.zeros(0, INPUT)
         return rows if kinds is None else rows[np.isin(rows["kind"], list(kinds))]
 
