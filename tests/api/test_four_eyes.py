@@ -74,7 +74,9 @@ class Person:
     def proposes(self, through: str) -> Proposal:
         value = next(VALUES)
         if through == "page":
-            self.browser.post("/risk/limits", {"name": "spread_max", "value": str(value), "reason": "narrower"})
+            self.browser.post(
+                "/risk/limits", {"name": "spread_max", "value": f"{value / 10_000:.4f}", "reason": "narrower"}
+            )
         else:
             body = {"name": "spread_max", "value": value, "reason": "narrower"}
             answer = self.sends(through, "/api/v1/controls/limits", body)

@@ -8,6 +8,7 @@ import json
 import os
 import random
 import time
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -38,6 +39,7 @@ BEHIND_NS_MAX = 500_000_000
 MS_NS = 1_000_000
 UNTOLD_NS = 300 * MS_NS
 """Of the exchange's time, until the whole book has followed a trade."""
+LATE_INPUTS = 20_000
 QUIET_INPUTS = 500
 """Inputs during which a fault that must leave no trace is given time to leave one."""
 LIMITS = {
@@ -146,7 +148,7 @@ class Run:
             command(line.dsn, "limit", "limits", {"name": name, "value": value})
         command(line.dsn, "capital", "capital", {"micros": 10**12})
         self.first = head(line.dsn).seq
-        self._next = 0
+        self._had: set[int] = set()
         until(lambda: self.slow and not self.broken(), "all books count", 20.0, self.loop.said)
 
     @property
@@ -158,14 +160,20 @@ class Run:
         return {one["market"]: one["id"] for one in told if "updown" not in one.get("slug", "updown")}
 
     def next_market(self) -> tuple[int, str]:
-        """Each case gets another one, as long as there are any."""
-        slow = sorted(self.slow.items())
-        self._next += 1
-        return slow[self._next % len(slow)]
+        """The busiest of late that no case has had, as long as there are any: one that says little shows little."""
+        slow = self.slow
+        late = max(0, head(self.line.dsn).seq - LATE_INPUTS)
+        busy = Counter(self.line.log.inputs([Kind.LEVEL], late)["market"].tolist())
+        if not set(slow) - self._had:
+            self._had.clear()
+        chosen = max(set(slow) - self._had, key=lambda index: (busy[index], index))
+        self._had.add(chosen)
+        return chosen, slow[chosen]
 
     def not_compared(self, after: int) -> set[int]:
-        """Markets whose book has not been found to be the exchange's own behind an input."""
-        return set(self.slow) - set(self.line.log.inputs([Kind.WITNESS], after)["market"].tolist())
+        """Markets whose book has neither been found to be the exchange's own nor been told whole behind an input."""
+        told = self.line.log.inputs([Kind.WITNESS, Kind.SNAP_CLOSE], after)
+        return set(self.slow) - set(told["market"].tolist())
 
     def broken(self) -> list[int]:
         return observed.broken_books(self.line.dsn, list(self.slow))

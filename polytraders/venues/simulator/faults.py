@@ -56,6 +56,8 @@ ON_THE_FLOOR: Final = ("crossed", "match_then_rest", "tick_change")
 TICKS: Final = ("0.1", "0.01", "0.005", "0.0025", "0.001", "0.0001")
 AT: Final = ("time_ms", "nth_frame", "nth_subscribe")
 INJECTED_MAX: Final = 10_000
+HELD_NS_MAX: Final = 10_000 * MS
+"""So long a message is kept back for one to swap it with."""
 
 
 @dataclass(slots=True, eq=False)
@@ -234,6 +236,10 @@ class Faults:
         if held is None or (out and out[0] is held):
             return [one for one in out if one is not held]
         if out and (told.market, told.event) == (held.market, held.event):
+            self._held = None
+            return [*out, held]
+        if told.ts_ns - held.ts_ns > HELD_NS_MAX:
+            # Its market has nothing more of the kind to say; whoever waits for the other swaps must not wait for that.
             self._held = None
             return [*out, held]
         return out

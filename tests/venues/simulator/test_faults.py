@@ -9,7 +9,7 @@ import pytest
 from polytraders.contracts.inputs import ASK, BID, NANO, PRICE_UNIT
 from polytraders.venues.polymarket.wire import Decoder
 from polytraders.venues.simulator import frames
-from polytraders.venues.simulator.faults import ACTIONS, CORRUPTIONS, Faults, read
+from polytraders.venues.simulator.faults import ACTIONS, CORRUPTIONS, HELD_NS_MAX, Faults, read
 from polytraders.venues.simulator.floor import Told
 from polytraders.venues.simulator.world import Plan, World
 
@@ -88,6 +88,16 @@ def test_swapped_frames_change_places_and_none_is_lost(plain: list[Told]) -> Non
     moved = [place for place, (one, other) in enumerate(zip(told, plain, strict=True)) if one != other]
     held, over = plain[moved[0]], told[moved[-1] - 1]
     assert told[moved[-1]] == held and (held.market, held.event) == (over.market, over.event)
+
+
+def test_a_frame_that_has_nothing_to_be_swapped_with_is_let_go() -> None:
+    faults = Faults({"seed": 1, "faults": [{"at": {"nth_frame": 0}, "action": "swap", "args": {"count": 2}}]})
+    last = Told(0, "price_change", "ended", 0, False, b"last")
+    others = [Told(at, "price_change", "lives", 0, False, b"other") for at in (1, 2, HELD_NS_MAX + 1, HELD_NS_MAX + 2)]
+    assert faults.passes(last) == [], "it waits for another one of its market"
+    assert [faults.passes(one) for one in others[:2]] == [[others[0]], [others[1]]]
+    assert faults.passes(others[2]) == [others[2], last]
+    assert faults.passes(others[3]) == [], "and the next one can be swapped"
 
 
 @pytest.mark.parametrize("how", CORRUPTIONS)
