@@ -71,3 +71,22 @@ def test_a_packet_opens_from_the_page_and_its_reason_from_there(inside: Page, pl
     expect(inside.locator("main")).to_contain_text("STRAT_NO_EDGE")
     kept(inside, "reason")
     assert complaints == []
+
+
+def test_rows_stand_still_under_the_pointer_and_go_on_when_it_has_gone(inside: Page, platform: Platform) -> None:
+    inside.goto("/")
+    rows = inside.locator("#packets tbody tr")
+    until(lambda: rows.count() > 3, "there are decisions", 30)
+
+    def first() -> str:
+        return str(inside.locator("#packets a[id^='d-']").first.get_attribute("id"))
+
+    rows.first.hover()
+    inside.wait_for_timeout(1_000)
+    held, packets, at = first(), platform.counts().packets, number(inside)
+    until(lambda: platform.counts().packets > packets + 5, "decisions are made", 60)
+    until(lambda: number(inside) > at, "the rest of the page goes on", 20)
+    assert first() == held
+    expect(inside.locator("#packets .held")).to_be_visible()
+    inside.locator(".brand").hover()
+    until(lambda: first() != held, "the rows go on", 20)
