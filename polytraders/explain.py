@@ -222,7 +222,7 @@ def waterfall(packet: DecisionPacket) -> list[str]:
         return [title, f"  none: {'no forecast' if fair is None else 'nothing to trade against'}"]
     terms = (("p_hat", packet.p_own), ("q_exec", estimate.q_exec))
     (first, plus), (second, minus) = terms if packet.action is Action.BUY else terms[::-1]
-    # A purchase has to earn the strategy's smallest edge; a sale only must not give up value.
+    # A purchase has to earn the strategy's least edge; a sale only must not give up value.
     least = _by_name(packet, "net_edge" if packet.action is Action.BUY else "hold")
     return [
         title,

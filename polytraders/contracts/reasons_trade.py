@@ -49,7 +49,7 @@ RISK: Final[tuple[Reason, ...]] = (
         "The strategy already has an order in this market whose end is not known.",
         "Nothing; it ends by fill, expiry or cancel."),
     row(712, "STRAT_NO_EDGE", REJECT,
-        "Price, fees and uncertainty leave less than the strategy's smallest edge.",
+        "Price, fees and uncertainty leave less than the strategy's least edge.",
         "Nothing; this is the usual reason for not trading."),
     row(713, "RISK_MARKET_LIMIT", REJECT,
         "The market's exposure would exceed its limit.",

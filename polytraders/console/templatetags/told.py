@@ -3,6 +3,7 @@
 import datetime as dt
 import re
 from contextlib import suppress
+from decimal import Decimal
 from typing import Final
 
 from django import template
@@ -264,6 +265,13 @@ def meaning(code: str) -> str:
 def amount(value: int, unit: str) -> str:
     """A limit or a strategy's setting with its unit."""
     return f.amount(value, f.SETTINGS[unit])
+
+
+@register.filter
+def level(value: int, unit: str) -> str:
+    """How much of a limit is used: to the hundredth of its unit."""
+    told = f.SETTINGS[unit]
+    return f"{Decimal(value).scaleb(-told.places):,.2f} {told.name}"
 
 
 @register.filter
