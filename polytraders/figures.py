@@ -72,6 +72,13 @@ SETTINGS: Final[dict[str, Unit]] = {
 }
 """Every unit that a limit or a strategy's setting names."""
 STAGES: Final = ("replay", "shadow", "paper", "canary", "live")
+NAMED: Final[dict[str, tuple[str, ...]]] = {
+    FLAG: ("no", "yes"),
+    STAGE: STAGES,
+    "status": ("open", "paused", "halted", "resolving", "resolved"),
+    "book state": ("whole", "none yet", "resyncing"),
+}
+"""Units of checks that are no numbers: their names by value. Of all but the ladder's stages one is the right one."""
 BIG: Final = Decimal(10) ** 12
 
 
@@ -98,12 +105,23 @@ def fitted(value: int, unit: Unit, width: int) -> str:
     return f"{exact:.{max(0, width - len(f'{exact:.0f}') - 1)}f}"
 
 
+def is_no_price(value: int, unit: str) -> bool:
+    """Whether a check's number stands for the price of an empty side of a book: no two prices lie as far apart."""
+    return unit in ("spread, price units", "price units from the mid") and abs(value) > 10**PRICE
+
+
+def named(value: int, unit: str) -> str:
+    """A state's name; the number of one that has none."""
+    names = NAMED[unit]
+    return names[value] if 0 <= value < len(names) else str(value)
+
+
 def amount(value: int, unit: Unit) -> str:
     """A limit or setting exactly, with its unit: `300.00 pUSD`, `4 %`, `0.06 s`, `1 d`."""
     if unit.name == FLAG:
         return "yes" if value else "no"
     if unit.name == STAGE:
-        return STAGES[value] if 0 <= value < len(STAGES) else str(value)
+        return named(value, STAGE)
     if unit.name == WINDOWS:
         return ", ".join(name for bit, name in enumerate(("60 s", "5 m", "1 h")) if value >> bit & 1) or "none"
     exact = Decimal(value).scaleb(-unit.places)

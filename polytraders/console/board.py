@@ -145,7 +145,7 @@ class Board:
             return "LIMITED", f"{self.loop.breached}; only what reduces a position is approved"
         if self.killed:
             return "READY", f"but for {', '.join(self.killed)}, which is killed"
-        return "READY", "no scope is killed and no drawdown limit is reached; every order passes every check"
+        return "READY", "no scope is killed and no drawdown limit is reached; every order must first pass every check"
 
     @property
     def money(self) -> dict[str, int | None]:

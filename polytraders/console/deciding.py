@@ -31,6 +31,8 @@ COLUMNS: Final = (
     "outcome", "p_hat", "q_exec_1e9", "fee_1e9", "buffer_1e9", "net_edge_1e9", "approved_size_1e6", "counted",
 )  # fmt: skip
 ASKED: Final = ("book", "again")
+WINDOW: Final = "completeness_"
+PPM: Final = 1_000_000
 """Jobs about one decision."""
 RUNNING: Final = ("stage", "killed", "flatten", "exposure", "minute", "orders", "approvals", "fills")
 """Fields of a strategy's record that are no settings of it."""
@@ -120,6 +122,7 @@ def decision(request: HttpRequest, decision_id: str) -> HttpResponseBase:
         "caps": caps(packet),
         "what_if": what_if(packet, request.GET.dict(), terms(packet, told.at, told.worst_px)),
         "features": features(packet),
+        "window": window(packet),
         "text": explain(packet, told.names),
         "digest": packet_id(packet),
         "config": config_hash(told.at),
@@ -132,6 +135,15 @@ def decision(request: HttpRequest, decision_id: str) -> HttpResponseBase:
     if READ not in request.COOKIES:
         answer.set_cookie(READ, "1", YEAR_S, secure=settings.SESSION_COOKIE_SECURE, httponly=True, samesite="Lax")
     return answer
+
+
+def window(packet: DecisionPacket) -> str:
+    """The window that is the least observed of those that the strategy reads, as its check has it; "" where none is."""
+    vote = next(vote for vote in packet.votes if vote.check == "features")
+    if packet.features is None:
+        return ""
+    seen = zip(packet.features.names, packet.features.values, strict=True)
+    return next((n.removeprefix(WINDOW) for n, v in seen if n.startswith(WINDOW) and round(v * PPM) == vote.value), "")
 
 
 def features(packet: DecisionPacket) -> list[tuple[str, float, float | None]]:

@@ -10,12 +10,13 @@ from django.views.decorators.http import require_safe
 
 from apps.risk.models import DecisionRecord
 from polytraders.access.permissions import Permission, needs
-from polytraders.console import board
+from polytraders.console import board, decisions
 from polytraders.console.frame import show
 from polytraders.console.pictures import plan as picture
-from polytraders.contracts.decision import Verdict
+from polytraders.contracts.checks import BITS, code_of
+from polytraders.contracts.decision import RiskVote, Verdict
 from polytraders.contracts.reason import Reason
-from polytraders.contracts.reasons import by_number
+from polytraders.contracts.reasons import by_number, number
 
 REJECTED: Final = list(Verdict).index(Verdict.REJECT)
 LOOKED_AT: Final = 200
@@ -30,16 +31,22 @@ class Example:
     strategy: str
     reason: Reason
     trade: str
+    vote: RiskVote | None
 
 
 def example(shard: int = 0) -> Example | None:
     """The newest rejection that had an edge to be told; among the last ones only, so that it is found at once."""
-    rows = list(DecisionRecord.objects.filter(shard=shard, verdict=REJECTED).order_by("-id")[:LOOKED_AT])
-    told = [row for row in rows if None not in (row.net_edge, row.p_own, row.q_exec, row.fee, row.buffer)]
-    # One that failed by its edge shows the rule best.
-    row = next((row for row in told if by_number(row.code).code == "STRAT_NO_EDGE"), told[0] if told else None)
+    rows = DecisionRecord.objects.filter(shard=shard, verdict=REJECTED).order_by("-id")
+    # One that failed by its edge shows the rule best; in the first minutes there may be none.
+    lacks_edge = rows.filter(code=number(code_of(BITS["net_edge"])))
+    newest = (*lacks_edge[:1], *rows[:LOOKED_AT])
+    row = next((row for row in newest if None not in (row.net_edge, row.p_own, row.q_exec, row.fee, row.buffer)), None)
     if row is None:
         return None
+    try:
+        vote = next(iter(decisions.rendered(row)[0].rejections), None)
+    except LookupError:
+        vote = None
     titles = board.market_titles(shard, {row.market})
     names = board.strategy_names(shard)
     return Example(
@@ -48,6 +55,7 @@ def example(shard: int = 0) -> Example | None:
         names.get(row.strategy) or f"strategy {row.strategy}",
         by_number(row.code),
         f"{'SELL' if row.action else 'BUY'} {'NO' if row.outcome else 'YES'}",
+        vote,
     )
 
 

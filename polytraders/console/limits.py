@@ -1,6 +1,7 @@
 """Limits in force, how much of each is used, and how often each has stopped something in the last hour."""
 
 from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,7 +17,7 @@ from apps.registry.models import MarketRecord
 from apps.risk.models import MinuteRecord, Proposal
 from polytraders import figures as f
 from polytraders.config import load_limits
-from polytraders.console import asked, foureyes
+from polytraders.console import asked, foureyes, rollouts
 from polytraders.console.board import HOUR_NS
 from polytraders.contracts.checks import CHECKS
 from polytraders.contracts.reasons import number
@@ -61,6 +62,11 @@ class Use:
         if self.used is None:
             return None
         return self.used / self.value if self.value else float(self.used > 0)
+
+    @property
+    def is_portfolios(self) -> bool:
+        """Whether it is changed here; a strategy's own is changed on its page."""
+        return self.name in load_limits()
 
     @property
     def entered(self) -> str:
@@ -133,7 +139,7 @@ def in_force(shard: int = 0) -> tuple[int, dict[str, int]] | None:
 
 
 def uses(loop: LoopRecord | None, at_risk: Book, shard: int = 0) -> list[Use]:
-    """All limits: those with a level first, the closest to its limit on top."""
+    """All portfolio limits, as the loop has them."""
     found = in_force(shard)
     if found is None:
         return []
@@ -143,7 +149,25 @@ def uses(loop: LoopRecord | None, at_risk: Book, shard: int = 0) -> list[Use]:
     for name, limit in load_limits().items():
         used, where, scope = measured.get(name, (None, "", ""))
         lines.append(Use(name, found[1][name], limit.unit, limit.reason, limit.value, used, where, scope))
-    return sorted(lines, key=lambda use: -(use.part if use.part is not None else -1.0))
+    return lines
+
+
+def of_strategies(names: Mapping[int, str], at_risk: Book, shard: int = 0) -> list[Use]:
+    """What each strategy may have at risk, which is a setting of its own; one query."""
+    told = rollouts.versions(list(names), shard)
+    found = []
+    for index, versions in sorted(told.items()):
+        most = int(versions[0].record["exposure_max"])
+        used = sum(amount for (strategy, _), amount in at_risk.at_risk.items() if strategy == index)
+        reason = "A setting of the strategy: what it may have at risk over all markets."
+        name = names[index]
+        found.append(Use("strategy_exposure_max", most, "micro-pUSD", reason, most, used, name, f"strategy {name}"))
+    return found
+
+
+def closest_first(uses: Iterable[Use]) -> list[Use]:
+    """Those with a level first, the closest to its limit on top."""
+    return sorted(uses, key=lambda use: -(use.part if use.part is not None else -1.0))
 
 
 def _measured(money: dict[str, int], at_risk: Book) -> dict[str, tuple[int | None, str, str]]:

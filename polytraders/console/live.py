@@ -79,7 +79,9 @@ def fragments(parts: frozenset[str], shown: Shown, shard: int = 0) -> dict[str, 
     second = loop.at_ns // SECOND_NS if loop else 0
     keys: dict[str, Hashable] = {
         "strip": (now.age_ns if now.state == "stale" else second, now.state, now.killed, now.unknown_orders,
-                  now.feed_state, str(loop.books) if loop else "", now.watch),
+                  now.feed_state, str(loop.books) if loop else "", now.watch,
+                  # Beside the tiles, whose money it repeats, it goes with them.
+                  None if only_strip or loop is None else str(loop.money)),
     }  # fmt: skip
     if not only_strip:
         context["home"] = money = _money(shard, loop.loop_ts if loop else 0)

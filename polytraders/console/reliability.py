@@ -17,10 +17,12 @@ from apps.eventlog.bodies import What, unpack
 from apps.registry.models import MarketRecord
 from apps.replay import scoring
 from apps.replay.models import ScoredRecord, ScoreRecord
+from polytraders import figures as f
 from polytraders.access.permissions import Permission, needs
 from polytraders.console import board
 from polytraders.console.frame import show
 from polytraders.console.pictures.reliability import Row, diagram, histogram
+from polytraders.console.strategies import unit_of
 from polytraders.contracts.state import FEATURES, N_FEATURES, STRATEGY
 from polytraders.strategies.parameters import GBM_UPDOWN, LOGIT, MICROPRICE, MODELS, TABLE_AT, WEIGHTS_AT
 
@@ -162,5 +164,6 @@ def card(shard: int, strategy: int, name: str) -> dict[str, Any] | None:
         knots = [(float(x), float(y), float(lower), float(upper)) for x, y, lower, upper in table]
     return {
         "name": name, "model": model, "parameters": parameters, "weights": weights, "knots": knots,
-        "settings": [(label, int(record[label])) for label in SETTINGS], "since": found[int(What.PARAMS)][1],
+        "settings": [(label, f.amount(int(record[label]), unit_of(label))) for label in SETTINGS],
+        "since": found[int(What.PARAMS)][1],
     }  # fmt: skip

@@ -36,7 +36,8 @@ def page(request: HttpRequest) -> HttpResponseBase:
                          at_risk.clusters)  # fmt: skip
     money = now.loop.money if now.loop else {}
     found = stress.scenarios(held, money.get("cash"), 0 if money else None)
-    uses = limits.uses(now.loop, at_risk)
+    portfolio = limits.uses(now.loop, at_risk)
+    uses = limits.closest_first([*portfolio, *(limits.of_strategies(names, at_risk) if portfolio else ())])
     stopped = limits.rejected(now.loop.loop_ts if now.loop else 0)
     context: dict[str, Any] = {
         "board": now,

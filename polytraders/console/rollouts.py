@@ -1,7 +1,7 @@
 """The ladder: where each strategy stands, since when, what it has shown there, and what the next stage lacks."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -28,6 +28,7 @@ CROSS JOIN LATERAL (
 FILLS: Final = 2_000
 PPM: Final = 1_000_000
 UNKNOWN: Final = -1
+PARITY, DRIFT = "Replay parity", "Drift"
 """Open incidents when nobody knows how many there are; the ladder takes nothing but none."""
 
 
@@ -92,7 +93,13 @@ def ladder(rows: Sequence[StrategyRecord], now_ts: int, shard: int = 0) -> list[
     told = versions([row.strategy for row in rows], shard)
     fills = list(FillRecord.objects.filter(shard=shard).order_by("-id").values_list("strategy", "in_seq")[:FILLS])
     scopes = incidents.urgent_scopes()
-    return [_rung(row, now_ts, (parity, drift, _open(row, scopes)), told.get(row.strategy, []), fills) for row in rows]
+    rungs = [_rung(row, now_ts, (parity, drift, _open(row, scopes)), told.get(row.strategy, []), fills) for row in rows]
+    return rungs if replay else [replace(rung, needs=_unjudged(rung.needs)) for rung in rungs]
+
+
+def _unjudged(needs: tuple[Need, ...]) -> tuple[Need, ...]:
+    """No number where nothing has been measured."""
+    return tuple(replace(need, has="no replay yet") if need.title in (PARITY, DRIFT) else need for need in needs)
 
 
 def _open(row: StrategyRecord, scopes: Sequence[str] | None) -> int:
@@ -139,11 +146,11 @@ def _needs(following: Stage | None, shown: Evidence) -> tuple[Need, ...]:
     if asks is None:
         return ()
     return (
-        Need("Replay parity", f"{shown.parity_ppm / 1e4:.4g} %", f"{asks.parity_ppm / 1e4:.4g} %",
+        Need(PARITY, f"{shown.parity_ppm / 1e4:.4g} %", f"{asks.parity_ppm / 1e4:.4g} %",
              shown.parity_ppm >= asks.parity_ppm),
         Need("Hours on the stage", f"{shown.hours:,}", f"{asks.hours:,}", shown.hours >= asks.hours),
         Need("Fills on the stage", f"{shown.fills:,}", f"{asks.fills:,}", shown.fills >= asks.fills),
-        Need("Drift", f"{shown.drift_ppm / 1e4:.4g} %", f"at most {asks.drift_ppm / 1e4:.4g} %",
+        Need(DRIFT, f"{shown.drift_ppm / 1e4:.4g} %", f"at most {asks.drift_ppm / 1e4:.4g} %",
              shown.drift_ppm <= asks.drift_ppm),
         Need("Open P0 and P1 incidents", "unknown" if shown.incidents == UNKNOWN else f"{shown.incidents}", "0",
              shown.incidents == 0),

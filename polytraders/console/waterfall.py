@@ -83,7 +83,7 @@ def waterfall(packet: DecisionPacket) -> Waterfall | None:
             "result" if packet.net_edge >= 0 else "loss",
         ),
     )
-    line = f"dashed: {f.per_share(least)} = {names[1]} + the least edge, which the bar of net_edge has to reach"
+    line = "dashed: as far as the bar of net_edge has to reach to be enough"
     if limit <= -NANO:
         line = "a flatten command sells whatever the edge is"
     return Waterfall(bars, x(least), f.per_share(limit, sign=True), line)

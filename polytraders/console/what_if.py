@@ -251,11 +251,15 @@ def _blocking(vote: RiskVote, was: bool, edge: _Edge) -> Blocking:
             "a positive net edge" if lacks_edge else f"caps that leave {f.fitted(vote.limit, unit, 14)} {unit.name}"
         )
     elif vote.check in ("net_edge", "hold") and (p := edge.needed(vote.limit)) is not None:
-        needed = f"p_hat of at {'least' if edge.direction > 0 else 'most'} {f.per_share(p)}"
+        needed = f"p_hat of YES at {'least' if edge.direction > 0 else 'most'} {f.per_share(p)}"
+    elif f.is_no_price(vote.value, vote.unit):
+        needed = "a book with two sides"
     elif _is_set(vote):
         needed = f"a limit of {side} {told} {unit.name}".strip()
-    elif vote.unit == "flag":
+    elif vote.unit == f.FLAG:
         needed = "that it is no longer so" if CHECKS[vote.bit].side == MOST else "that it is so"
+    elif vote.unit in f.NAMED:
+        needed = f"that it is {f.named(vote.limit, vote.unit)}"
     else:
         back = "at most" if CHECKS[vote.bit].side == MOST else "at least"
         needed = f"a value of {back} {f.fitted(vote.limit, unit, 14)} {unit.name}".strip()

@@ -88,7 +88,7 @@ RISK: Final[tuple[Reason, ...]] = (
         "After all caps less remains than the market's smallest order.",
         "Nothing; the packet tells which cap was binding."),
     row(725, "STRAT_AWAITING_RANK", REJECT,
-        "Everything approves; capital is given out in order of merit at the next tick.",
+        "Capital is given out in order of merit at the next tick, among trades that pass everything else.",
         "Nothing; the next tick decides."),
     row(726, "RISK_FEE_GAS_HEADROOM", REJECT,
         "Fees and chain costs would exceed what was set aside for them.",

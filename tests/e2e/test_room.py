@@ -46,7 +46,7 @@ def seen(browser: Browser, platform: Platform, visit: Visit, size: tuple[int, in
     context.close()
 
 
-@pytest.mark.parametrize("address", ["/", "/decisions/", "/control/"])
+@pytest.mark.parametrize("address", ["/", "/decisions/", "/control/", "/risk/"])
 def test_a_phone_shows_the_whole_width_and_the_kill_button_even_when_scrolled(
     browser: Browser, platform: Platform, visit: Visit, address: str
 ) -> None:

@@ -9,15 +9,18 @@ from hypothesis import strategies as st
 
 from polytraders.config import load_limits
 from polytraders.contracts.checks import CHECKS
-from polytraders.contracts.inputs import Stage
+from polytraders.contracts.inputs import MarketStatus, Stage
 from polytraders.figures import (
     COUNT,
+    NAMED,
     SETTINGS,
     STAGES,
     UNITS,
     amount,
     fitted,
     fixed,
+    is_no_price,
+    named,
     per_share,
     percent,
     plain,
@@ -104,6 +107,24 @@ def test_a_checks_number_is_told_in_its_unit(value: int, unit: str, text: str) -
 )
 def test_a_limit_is_told_with_its_unit(value: int, unit: str, text: str) -> None:
     assert amount(value, SETTINGS[unit]) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "is_none"),
+    [
+        (10_000, "spread, price units", False),
+        (10**9, "spread, price units", True),
+        (-(10**9), "price units from the mid", True),
+        (10**9, "micro-pUSD", False),
+    ],
+)
+def test_what_stands_for_no_price_is_known(value: int, unit: str, is_none: bool) -> None:
+    assert is_no_price(value, unit) == is_none
+
+
+def test_a_state_has_a_name_and_one_that_is_not_known_its_number() -> None:
+    assert [named(value, "book state") for value in (0, 1, 2, 3, -1)] == ["whole", "none yet", "resyncing", "3", "-1"]
+    assert NAMED["status"] == tuple(status.name.lower() for status in MarketStatus)
 
 
 def test_every_limit_and_setting_has_a_unit_and_stages_have_the_ladders_names() -> None:

@@ -81,7 +81,7 @@ def test_as_recorded_the_way_out_is_an_edge_and_no_limit_of_nothing() -> None:
     now = what_if(packet, {}, found)
     assert (now.code, now.size, now.is_changed, now.is_sized) == ("STRAT_NO_EDGE", 0, False, True)
     assert {line.vote.check: line.needed for line in now.blocking} == {
-        "net_edge": "p_hat of at least 0.662000",
+        "net_edge": "p_hat of YES at least 0.662000",
         "size": "a positive net edge",
     }
 

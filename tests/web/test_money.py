@@ -130,12 +130,12 @@ def test_stage_ten_shows_its_replays(log: Written, ada: Client, says: Says) -> N
     from apps.replay.models import ReplayRecord
 
     says()
-    assert "no replay has been run here yet" in page(ada, "/")
+    assert "the log has not been replayed as a whole yet" in page(ada, "/")
     with transaction.atomic():
         ReplayRecord.objects.create(shard=0, verdict_code="GOV_REPLAY_MATCH", seconds=1.0)
         text = page(ada, "/")
         transaction.set_rollback(True)
-    assert "no replay has been run here yet" not in text
+    assert "the log has not been replayed as a whole yet" not in text
     assert "GOV_REPLAY_MATCH" in text
 
 

@@ -15,7 +15,7 @@ from apps.risk.models import Proposal
 from polytraders import commands as sending
 from polytraders.access.permissions import Role
 from polytraders.commands import Answered
-from polytraders.console import asked, foureyes, limits, rollouts, stress
+from polytraders.console import asked, foureyes, limits, rollouts, strategies, stress
 from polytraders.console.pictures.heat import COLUMNS_MOST, INK_MOST, heat
 from polytraders.console.pictures.stressed import picture
 from polytraders.console.stress import Held
@@ -183,12 +183,26 @@ def test_limits_with_a_level_are_sorted_by_it(log: Written, says: Says) -> None:
     said: Any = says(money={"equity": 1_000_000_000, "drawdown_day": 39_999, "drawdown_week": 1, "exposure": 1,
                             "cash": 1, "reserved": 0})  # fmt: skip
     assert said
-    uses = limits.uses(LoopRecord.objects.get(shard=0), limits.book())
+    uses = limits.closest_first(limits.uses(LoopRecord.objects.get(shard=0), limits.book()))
     parts = [use.part for use in uses if use.part is not None]
     assert parts == sorted(parts, reverse=True)
     day = next(use for use in uses if use.name == "drawdown_day_ppm_max")
     assert (day.used, day.value) == (39_999, 40_000)
     assert all(use.part is None for use in uses[len(parts) :])
+
+
+def test_what_each_strategy_may_have_at_risk_stands_among_the_limits(log: Written, ada: Client, says: Says) -> None:
+    says()
+    at_risk = limits.book()
+    names = dict(StrategyRecord.objects.values_list("strategy", "name"))
+    uses = limits.of_strategies(names, at_risk)
+    assert [use.where for use in uses] == [names[index] for index in sorted(names)]
+    for index, use in zip(sorted(names), uses, strict=True):
+        own = sum(amount for (strategy, _), amount in at_risk.at_risk.items() if strategy == index)
+        assert (use.used, use.value) == (own, strategies.history(index)[0]["exposure_max"])
+    page = ada.get("/risk/").content.decode()
+    assert page.count(">strategy exposure max</th>") == len(names)
+    assert "?limit=strategy_exposure_max" not in page, "a strategy's own limit is changed on its page"
 
 
 def test_versions_tell_when_a_stage_was_reached(log: Written) -> None:

@@ -39,7 +39,7 @@ def test_blocking_votes_come_first_and_the_first_names_the_verdict(log: Written,
 def test_where_nothing_rejects_all_votes_are_open(log: Written, ada: Client) -> None:
     votes = votes_of(ada, DecisionRecord.objects.filter(verdict=0, votes=0).order_by("-id")[0])
     assert f"<details open><summary>{len(CHECKS)} checks passed" in votes
-    assert "REJECT" not in votes and '<th scope="row">kill global</th><td>ok</td>' in votes
+    assert ">REJECT<" not in votes and '<th scope="row">kill of everything</th><td>ok</td>' in votes
 
 
 @pytest.mark.parametrize(
@@ -51,6 +51,7 @@ def test_where_nothing_rejects_all_votes_are_open(log: Written, ada: Client) -> 
         ("book_valid", 2, 0, ("resyncing", "must be", "whole", "\N{EN DASH}", "")),
         ("book_valid", 9, 0, ("9", "must be", "whole", "\N{EN DASH}", "")),
         ("rollout_stage", 1, 2, ("shadow", "\N{GREATER-THAN OR EQUAL TO}", "paper", "\N{EN DASH}", "")),
+        ("market_quality", 10**9, 600, ("no price", "\N{LESS-THAN OR EQUAL TO}", "0.0600", "\N{EN DASH}", "pUSD")),
         ("market_quality", 700, 600, ("0.0700", "\N{LESS-THAN OR EQUAL TO}", "0.0600", "-0.0100", "pUSD")),
     ],
 )

@@ -30,7 +30,7 @@ def test_worked_example() -> None:
         ("net_edge", "+0.009000", "result"),
     ]
     assert drawn().least == "+0.001000"
-    assert drawn().line.startswith("dashed: 0.646000 = q_exec + the least edge")
+    assert drawn().line.startswith("dashed: as far as the bar of net_edge has to reach")
 
 
 def test_bars_are_true_to_scale_and_join_each_other() -> None:
@@ -70,7 +70,7 @@ def sold(limit: int) -> Waterfall:
 def test_a_sale_is_drawn_with_what_is_left_of_its_price() -> None:
     # 0.645 - 0.016 = 0.629 for what the forecast values at 0.67.
     assert [bar.text for bar in sold(0).bars if bar.name == "left of it"] == ["0.629000"]
-    assert sold(0).line.startswith("dashed: 0.670000 = p_hat + the least edge")
+    assert sold(0).line.startswith("dashed: as far as the bar of net_edge has to reach")
     assert sold(-4_000_000_000).line == "a flatten command sells whatever the edge is"
 
 

@@ -41,7 +41,7 @@ def test_worked_example() -> None:
     assert (worse.net_edge, worse.code, worse.size, worse.is_changed) == (-1_000_000, "STRAT_NO_EDGE", 0, True)
     (line,) = worse.blocking
     assert (line.vote.check, line.vote.distance, line.was_blocking) == ("net_edge", -2_000_000, False)
-    assert line.needed == "p_hat of at least 0.662000"
+    assert line.needed == "p_hat of YES at least 0.662000"
     # At exactly the threshold it passes, a billionth less does not.
     assert asked(p_hat="0.662").code == "STRAT_EDGE_DETECTED"
     assert asked(p_hat="0.661999999").code == "STRAT_NO_EDGE"

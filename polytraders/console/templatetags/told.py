@@ -16,7 +16,6 @@ from polytraders.console import what_if
 from polytraders.console.pictures.bands import Band
 from polytraders.contracts.checks import BITS, CHECKS, MOST
 from polytraders.contracts.decision import RiskVote
-from polytraders.contracts.inputs import MarketStatus
 from polytraders.contracts.reason import Reason
 from polytraders.contracts.reasons import REASONS, by_number
 
@@ -33,13 +32,14 @@ SHORT: Final = 80
 NAMELESS: Final = re.compile(r"strategy \d+")
 """What stands for the name of a strategy that has none."""
 DIGITS_MOST: Final = 10
-NAMED: Final = {
-    f.FLAG: ("no", "yes"),
-    f.STAGE: f.STAGES,
-    "status": tuple(status.name.lower() for status in MarketStatus),
-    "book state": ("whole", "none yet", "resyncing"),
-}
-"""Units of votes that are no numbers: their names by value. Of all but the ladder's stages one is the right one."""
+SAID: Final = {
+    "fair_value": "no opinion", "book_stale": "book freshness left", "market_close": "time to the close",
+    "registry_fresh": "registry age", "reference": "reference age", "rank": "waits for its rank",
+    "intent_open": "own open orders here", "self_trade": "own orders it would meet", "flatten": "being flattened",
+    "kill_global": "kill of everything", "kill_venue": "kill of the venue", "kill_cluster": "kill of the cluster",
+    "kill_market": "kill of the market", "kill_strategy": "kill of the strategy",
+}  # fmt: skip
+"""What the value of a check is, where its name does not say so."""
 PLACES: Final = {
     "feed": "feeds", "connection": "feeds", "job": "system", "route": "routes", "everything": "control",
     "commands": "control", "cluster": "risk", "strategy": "strategies",
@@ -144,6 +144,12 @@ def words(name: str) -> str:
 
 
 @register.filter
+def check_words(name: str) -> str:
+    """What a check looks at."""
+    return SAID.get(name) or words(name)
+
+
+@register.filter
 def of_one(name: str, number: int) -> str:
     """The name of what is counted, in the singular where there is one of it."""
     return name.removesuffix("s") if number == 1 else name
@@ -235,22 +241,23 @@ def shifted(x: float) -> float:
 def figure(vote: RiskVote, which: str) -> str:
     """Value, limit or distance of a vote in its unit; what is a state and no number, by its name."""
     number: int = getattr(vote, which)
-    if vote.unit in NAMED:
-        names = NAMED[vote.unit]
-        return UNKNOWN if which == "distance" else names[number] if 0 <= number < len(names) else str(number)
+    if vote.unit in f.NAMED:
+        return UNKNOWN if which == "distance" else f.named(number, vote.unit)
+    if f.is_no_price(number, vote.unit):
+        return UNKNOWN if which == "distance" else "no price"
     return f.fitted(number, f.UNITS.get(vote.unit, f.COUNT), 14)
 
 
 @register.simple_tag
 def unit(vote: RiskVote) -> str:
     """Short name of a vote's unit."""
-    return "" if vote.unit in NAMED else f.UNITS.get(vote.unit, f.COUNT).name
+    return "" if vote.unit in f.NAMED else f.UNITS.get(vote.unit, f.COUNT).name
 
 
 @register.simple_tag
 def bound(vote: RiskVote) -> str:
     """How value and limit compare."""
-    if vote.unit in NAMED and vote.unit != f.STAGE:
+    if vote.unit in f.NAMED and vote.unit != f.STAGE:
         return "must be"
     return "≤" if CHECKS[BITS[vote.check]].side == MOST else "≥"
 
