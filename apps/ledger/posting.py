@@ -78,6 +78,7 @@ def post(cursor: psycopg.Cursor[Any], shard: int, movements: Sequence[Movement])
 
     Raises:
         LedgerError: The ledger does not take one of them; the transaction can only be rolled back.
+        psycopg.OperationalError: The server went away.
     """
     if not movements:
         return
@@ -87,6 +88,9 @@ def post(cursor: psycopg.Cursor[Any], shard: int, movements: Sequence[Movement])
             copy.set_types(TYPES)
             for movement in movements:
                 copy.write_row(_row(shard, movement, ids))
+    except psycopg.OperationalError:
+        # A server that went away has refused nothing.
+        raise
     except psycopg.Error as error:
         raise refusal(error) from error
 

@@ -35,7 +35,7 @@ def page(request: HttpRequest) -> HttpResponseBase:
     held = stress.gather(((market, outcome, size, cost) for market, _, outcome, size, cost in at_risk.positions),
                          at_risk.clusters)  # fmt: skip
     money = now.loop.money if now.loop else {}
-    found = stress.scenarios(held, money.get("cash"), 0 if money else None)
+    found = stress.scenarios(held, money.get("cash"), 0 if money else None, at_risk.titles)
     portfolio = limits.uses(now.loop, at_risk)
     uses = limits.closest_first([*portfolio, *(limits.of_strategies(names, at_risk) if portfolio else ())])
     stopped = limits.rejected(now.loop.loop_ts if now.loop else 0)

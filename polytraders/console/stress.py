@@ -4,7 +4,8 @@ Sizes in 1e-6 shares, money in micro-pUSD. A scenario's result is what holdings 
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from polytraders.contracts.inputs import NO, YES
@@ -67,13 +68,16 @@ def worst(held: Held) -> int:
     return min(pays(held, YES), pays(held, NO))
 
 
-def scenarios(held: Sequence[Held], free: int | None, reserved: int | None) -> list[Scenario]:
+def scenarios(
+    held: Sequence[Held], free: int | None, reserved: int | None, titles: Mapping[int, str] = MappingProxyType({})
+) -> list[Scenario]:
     """All of them.
 
     Args:
         held: One line a market.
         free: Cash that is not held for orders; None = unknown.
         reserved: Cash that is held for them.
+        titles: Questions of markets, by index.
     """
     cash = None if free is None or reserved is None else free + reserved
     cost = sum(one.cost for one in held)
@@ -96,7 +100,8 @@ def scenarios(held: Sequence[Held], free: int | None, reserved: int | None) -> l
     ]
     if held:
         single = min(held, key=worst)
-        found.append(made("Worst market", f"market {single.market} alone goes wrong", worst(single), 1))
+        name = titles.get(single.market, f"market {single.market}")
+        found.append(made("Worst market", f"alone goes wrong: {name}", worst(single), 1))
     found.append(
         made("Venue halted", "nothing can be sold; what is held counts as lost until it pays", -cost, len(held))
     )

@@ -119,6 +119,14 @@ def test_a_refused_batch_has_its_code_and_leaves_nothing(
     assert app.execute("SELECT count(*) FROM ledger_transfer WHERE shard = %s", (shard,)).fetchone() == (2,)
 
 
+def test_a_server_that_went_away_has_refused_nothing(app_dsn: str) -> None:
+    with psycopg.connect(app_dsn) as conn, psycopg.connect(app_dsn, autocommit=True) as other:
+        cursor = conn.cursor()
+        other.execute("SELECT pg_terminate_backend(%s, 5000)", (conn.info.backend_pid,))
+        with pytest.raises(psycopg.OperationalError):
+            post(cursor, 0, BEFORE)
+
+
 def test_a_hold_that_has_ended_does_not_end_again_in_a_later_block(app: Connection, shard: int) -> None:
     book(app, [*BEFORE, end(8, HOLD)], shard)
     with pytest.raises(LedgerError, match="EXEC_LEDGER_CLOSED"):
