@@ -26,7 +26,7 @@ run: setup
 # The browser's event loop and the other tests' do not share a process, so each have one; all run whatever the others say.
 # What only computes takes the processors that the browser's tests leave idle. Of the rest, three workers have a file's
 # tests together each: much of their time is spent waiting for processes to start and end.
-COMPUTING := $(addprefix tests/,architecture contracts fairvalue ingest kernel loop packets test_mutants.py venues/polymarket)
+COMPUTING := $(addprefix tests/,architecture contracts fairvalue ingest kernel packets test_mutants.py venues/polymarket)
 define tests
 mkdir -p .cache; nice -n 19 $(BIN)/pytest --timeout 600 $(COMPUTING) > .cache/computing.log 2>&1 & computing=$$!; \
 trap "kill $$computing; exit 130" INT TERM; status=0; \

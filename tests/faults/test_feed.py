@@ -103,7 +103,7 @@ CASES: dict[str, Case] = {
         "book_stale",
         12.0,
     ),
-    "frames dropped": Case(fault("drop", count=600), "book", "INTEL_BEST_MISMATCH"),
+    "frames dropped": Case(fault("drop", count=1_500), "book", "INTEL_BEST_MISMATCH"),
     "frames swapped": Case(fault("swap", count=100), "book", "INTEL_BEST_MISMATCH"),
     "a crossed book": Case(fault("crossed", market="?"), "packet", "INTEL_BOOK_CROSSED", "book_crossed"),
     "a tick changed and not told": Case(
