@@ -118,10 +118,8 @@ def named(value: int, unit: str) -> str:
 
 def amount(value: int, unit: Unit) -> str:
     """A limit or setting exactly, with its unit: `300.00 pUSD`, `4 %`, `0.06 s`, `1 d`."""
-    if unit.name == FLAG:
-        return "yes" if value else "no"
-    if unit.name == STAGE:
-        return named(value, STAGE)
+    if unit.name in NAMED:
+        return named(value, unit.name)
     if unit.name == WINDOWS:
         return ", ".join(name for bit, name in enumerate(("60 s", "5 m", "1 h")) if value >> bit & 1) or "none"
     exact = Decimal(value).scaleb(-unit.places)
@@ -134,7 +132,8 @@ def amount(value: int, unit: Unit) -> str:
 
 def entered(unit: Unit) -> str:
     """What a number that a person types is counted in."""
-    return {SPAN: "seconds", STAGE: "0 replay, 1 shadow, 2 paper, 3 canary, 4 live"}.get(unit.name, unit.name)
+    stages = ", ".join(f"{number} {name}" for number, name in enumerate(STAGES))
+    return {SPAN: "seconds", STAGE: stages}.get(unit.name, unit.name)
 
 
 def plain(value: int, places: int) -> str:

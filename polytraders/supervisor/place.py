@@ -25,6 +25,8 @@ def kept_port(home: Path, name: str) -> int:
     path = private_folder(home / "ports") / name
     try:
         had = int(path.read_text(encoding="ascii"))
+        if had == 0:
+            raise ValueError("0 would be another port each time")
         with socket.socket() as probe:
             # As servers do: connections that have just ended are in nobody's way.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -188,7 +188,7 @@ def test_an_installation_keeps_its_ports_unless_somebody_else_has_them(tmp_path:
         other = kept_port(tmp_path, "web")
     assert other != first
     assert kept_port(tmp_path, "web") == other
-    for broken in ("", "x", "70000", "-1"):
+    for broken in ("", "x", "0", "70000", "-1"):
         (tmp_path / "ports" / "web").write_text(broken)
         assert 1024 <= kept_port(tmp_path, "web") <= 65_535
 
