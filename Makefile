@@ -5,6 +5,9 @@ BIN := .venv/bin
 READY := .venv/.ready
 PEERS := .peers/.ready
 
+# Where bytecode is not kept, each of the hundred processes of a run would compile its imports again.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: setup run test check static bench bench-peers format mutants faults soak
 
 setup: $(READY)
@@ -24,9 +27,11 @@ run: setup
 	@$(BIN)/polytraders up
 
 # The browser's event loop and the other tests' do not share a process, so each have one; all run whatever the others say.
-# What only computes takes the processors that the browser's tests leave idle. Of the rest, three workers have a file's
-# tests together each: much of their time is spent waiting for processes to start and end.
-COMPUTING := $(addprefix tests/,architecture contracts fairvalue ingest kernel packets test_mutants.py venues/polymarket)
+# What only computes takes the processors that the browser's tests leave idle, and so does what is long to collect, which
+# each worker would do. Of the rest, three workers have a file's tests together each: much of their time is spent waiting
+# for processes to start and end.
+COMPUTING := $(addprefix tests/,api/test_schemathesis.py architecture contracts fairvalue ingest kernel packets \
+	test_mutants.py venues/polymarket)
 define tests
 mkdir -p .cache; nice -n 19 $(BIN)/pytest --timeout 600 $(COMPUTING) > .cache/computing.log 2>&1 & computing=$$!; \
 trap "kill $$computing; exit 130" INT TERM; status=0; \

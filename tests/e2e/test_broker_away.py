@@ -1,4 +1,4 @@
-"""Valkey is gone for half a minute: trading goes on, and the page too."""
+"""Valkey is gone for a minute: trading goes on, and the page too."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ from tests.e2e.visit import Visit
 from tests.e2e.whole import Platform
 from tests.supervisor.processes import until
 
-AWAY_S = 30.0
+AWAY_S = 60.0
 
 
 def later(page: Page) -> int:
@@ -38,7 +38,7 @@ def test_trading_goes_on_without_valkey_and_the_page_recovers(
         before = platform.counts()
         while time.monotonic() < began + AWAY_S:
             at = number(page)
-            page.wait_for_timeout(3_000)
+            page.wait_for_timeout(6_000)
             assert number(page) > at, "the open page stands still while Valkey is away"
             assert platform.command("status").returncode == 0
         now = platform.counts()

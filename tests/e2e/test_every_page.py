@@ -18,7 +18,6 @@ DETAIL: Final = re.compile(
     r"|replays/\d+|incidents/\d+|reasons/[A-Z_]+/|stages/\d+)$"
 )
 """Addresses of single things; one of each kind is enough."""
-ROWS: Final = 8
 
 
 def linked(page: Page, selector: str) -> list[str]:
@@ -32,11 +31,17 @@ def kind(address: str) -> str:
 
 
 def without_more_of_the_same(page: Page) -> None:
-    """Leave the first rows of each table: axe takes seconds for all of them, and the first show it."""
+    """Leave one row of each look in each table, whatever news come: axe takes seconds for all, and one shows it."""
     page.evaluate(
-        "most => document.querySelectorAll('tbody').forEach("
-        "body => [...body.rows].slice(most).forEach(row => row.remove()))",
-        ROWS,
+        """() => {
+            for (const news of ['htmx:beforeSwap', 'htmx:oobBeforeSwap'])
+                document.addEventListener(news, swap => { swap.detail.shouldSwap = false; });
+            const look = row => [row, ...row.querySelectorAll('*')].map(one => one.tagName + one.className).join();
+            for (const body of document.querySelectorAll('tbody')) {
+                const seen = new Set();
+                for (const row of [...body.rows]) seen.has(look(row)) ? row.remove() : seen.add(look(row));
+            }
+        }"""
     )
 
 
