@@ -61,6 +61,17 @@ def test_every_command_of_the_readme_exists_and_sets_itself_up() -> None:
     assert re.search(r"^setup: \$\(READY\)$", MAKEFILE, re.MULTILINE)
 
 
+def test_whatever_make_starts_can_be_started() -> None:
+    modules = sorted(set(re.findall(r" -m ([\w.]+)", MAKEFILE)))
+    assert {"tests.faults.campaign", "tests.faults.soak", "tests.mutants", "benchmarks.run"} <= set(modules)
+    environ = {name: value for name, value in os.environ.items() if name != "FAULTS_SEED"}
+    done = subprocess.run(
+        [sys.executable, "-c", f"import {', '.join(modules)}"], cwd=ROOT, env=environ, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
 def test_the_readme_begins_with_five_lines_about_what_it_is() -> None:
     opening = README.split("\n\n")
     assert opening[0] == "# Polytraders"

@@ -1,5 +1,6 @@
 """One log whose loop process is killed again and again: what the tests and the long campaign share."""
 
+import os
 import random
 import signal
 import time
@@ -12,6 +13,8 @@ from tests.faults.proof import Log, head
 from tests.faults.shardprocess import LoopProcess, command
 from tests.supervisor.processes import until
 
+SEED = int(os.environ.get("FAULTS_SEED", "1"))
+"""Another one each run of the tests (`tests/conftest.py`); a failure shows it, and the variable repeats it."""
 SPEED, RATE = 10, 1.0
 CRASH_S_MAX = 40.0
 LOOKS_PER_S = 20

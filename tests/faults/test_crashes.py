@@ -15,12 +15,9 @@ import pytest
 from polytraders import crashpoints
 from polytraders.supervisor.postgres import Postgres
 from tests import servers
-from tests.faults.crashes import Line, all_points
+from tests.faults.crashes import SEED, Line, all_points
 from tests.faults.exchange import ROOT
 from tests.shard.rig import Rig, frames
-
-SEED = int(os.environ["FAULTS_SEED"])
-"""Another one each run (`tests/conftest.py`); a failure shows it, and the variable repeats it."""
 
 
 @pytest.fixture(scope="module")

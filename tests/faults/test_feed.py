@@ -22,10 +22,9 @@ from polytraders.supervisor.postgres import Postgres
 from polytraders.venues.simulator.floor import BACK_MS_MAX
 from tests import servers
 from tests.faults import observed
-from tests.faults.crashes import Line
+from tests.faults.crashes import SEED, Line
 from tests.faults.proof import head
 from tests.faults.shardprocess import LoopProcess, command
-from tests.faults.test_crashes import SEED
 from tests.supervisor.processes import until
 
 TOLD_S_MAX = 30.0

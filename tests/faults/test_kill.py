@@ -12,10 +12,9 @@ from polytraders import fence
 from polytraders.contracts import state as s
 from polytraders.contracts.inputs import Kind, Scope
 from tests import servers
-from tests.faults.crashes import Line
+from tests.faults.crashes import SEED, Line
 from tests.faults.proof import head
 from tests.faults.shardprocess import LoopProcess, answer_to, command
-from tests.faults.test_crashes import SEED
 from tests.supervisor.processes import until
 
 APPROVALS_S_MAX = 30.0

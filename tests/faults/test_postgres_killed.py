@@ -8,10 +8,9 @@ import pytest
 
 from polytraders.supervisor.postgres import Postgres
 from tests import servers
-from tests.faults.crashes import Line
+from tests.faults.crashes import SEED, Line
 from tests.faults.proof import head
 from tests.faults.shardprocess import LoopProcess
-from tests.faults.test_crashes import SEED
 from tests.supervisor.processes import until
 
 END_S_MAX = 10.0
