@@ -13,6 +13,7 @@ from polytraders.access.permissions import Permission, needs
 from polytraders.console import board, decisions
 from polytraders.console.frame import show
 from polytraders.console.pictures import plan as picture
+from polytraders.console.words import WORDS
 from polytraders.contracts.checks import BITS, code_of
 from polytraders.contracts.decision import RiskVote, Verdict
 from polytraders.contracts.reason import Reason
@@ -68,5 +69,6 @@ def help_page(request: HttpRequest) -> HttpResponseBase:
         "example": example(),
         "boxes": picture.boxes(),
         "arrows": picture.arrows(),
+        "words": WORDS,
     }
     return show(request, "console/help.html", "help", context)

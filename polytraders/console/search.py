@@ -1,5 +1,6 @@
 """One box for everything that has a name or a number: goes straight there when only one thing can be meant."""
 
+import re
 from typing import Final, NamedTuple
 
 from django.db.models import Q
@@ -9,6 +10,7 @@ from apps.registry.models import MarketRecord
 from apps.risk.models import DecisionRecord
 from polytraders.console import decisions
 from polytraders.console.pages import PAGES, served
+from polytraders.console.words import WORDS
 from polytraders.contracts.reasons import REASONS
 
 MOST: Final = 20
@@ -25,7 +27,10 @@ class Hit(NamedTuple):
 
 
 def find(asked: str, shard: int = 0) -> list[Hit]:
-    """At most MOST things of each kind whose id, code, slug, title or name it is or holds; exact ids come first."""
+    """At most MOST things of each kind whose id, code, slug, title or name it is or holds.
+
+    An exact id is the only hit; names with a word that begins so come before those that only hold it.
+    """
     text = asked.strip()[:LENGTH_MOST]
     if not text or not text.isprintable():
         return []
@@ -36,12 +41,17 @@ def find(asked: str, shard: int = 0) -> list[Hit]:
     hits = [
         Hit("page", page.title, page.address) for page in PAGES.values() if low in page.title.lower() and served(page)
     ]
+    told = reverse("help")
+    hits += [Hit("word", word.names, f"{told}#{word.anchor}") for word in WORDS if word.is_called(text)][:MOST]
     hits += [
         Hit("reason code", entry.code, reverse("reason", args=[entry.code]))
         for entry in REASONS
         if low.replace(" ", "_") in entry.code.lower()
     ][:MOST]
-    return hits + _markets(text, shard)
+    hits += _markets(text, shard)
+    # "edge" means edges before it means ledgers.
+    begins = re.compile(rf"(?<![a-z]){re.escape(low.replace(' ', '_'))}")
+    return sorted(hits, key=lambda hit: not begins.search(hit.name.lower().replace(" ", "_")))
 
 
 def _exact(text: str, shard: int) -> list[Hit]:
