@@ -131,13 +131,13 @@ def _caps(
     found = (
         Cap("Portfolio exposure", told.get("exposure", 0), most("portfolio_exposure_max"), "money"),
         Cap(
-            "Largest market",
+            "Largest market exposure",
             exposure,
             most("market_exposure_max"),
             "money",
             "" if market is None else f"market {market}",
         ),
-        Cap("Worst case of a cluster", worst, most("cluster_exposure_max"), "money", cluster),
+        Cap("Largest cluster exposure", worst, most("cluster_exposure_max"), "money", cluster),
         Cap("Drawdown today", told.get("drawdown_day", 0), most("drawdown_day_ppm_max"), "ppm"),
         Cap("Drawdown this week", told.get("drawdown_week", 0), most("drawdown_week_ppm_max"), "ppm"),
     )
