@@ -66,8 +66,8 @@ bench: setup
 bench-peers: setup $(PEERS)
 	@$(BIN)/python -m benchmarks.peers.run
 
-# Every crash point and the database server killed, five seeds each, then every fault of the exchange. About a quarter of
-# an hour; stopped with Ctrl-C it goes on from there the next time. FAULTS="--again" begins anew.
+# Every crash point and the database server killed, five seeds each, then every fault of the exchange. About ten
+# minutes; stopped with Ctrl-C it goes on from there the next time. FAULTS="--again" begins anew.
 faults: setup
 	@$(BIN)/python -m tests.faults.campaign $(FAULTS)
 	@FAULTS_SLOW=1 $(BIN)/pytest tests/faults/test_feed.py -s
