@@ -38,20 +38,28 @@ def find(asked: str, shard: int = 0) -> list[Hit]:
     if exact:
         return exact
     low = text.lower()
-    hits = [
-        Hit("page", page.title, page.address) for page in PAGES.values() if low in page.title.lower() and served(page)
-    ]
-    told = reverse("help")
-    hits += [Hit("word", word.names, f"{told}#{word.anchor}") for word in WORDS if word.is_called(text)][:MOST]
-    hits += [
-        Hit("reason code", entry.code, reverse("reason", args=[entry.code]))
-        for entry in REASONS
-        if low.replace(" ", "_") in entry.code.lower()
-    ][:MOST]
-    hits += _markets(text, shard)
     # "edge" means edges before it means ledgers.
     begins = re.compile(rf"(?<![a-z]){re.escape(low.replace(' ', '_'))}")
-    return sorted(hits, key=lambda hit: not begins.search(hit.name.lower().replace(" ", "_")))
+
+    def late(hit: Hit) -> bool:
+        return not begins.search(hit.name.lower().replace(" ", "_"))
+
+    told = reverse("help")
+    kinds = (
+        [
+            Hit("page", page.title, page.address)
+            for page in PAGES.values()
+            if low in page.title.lower() and served(page)
+        ],
+        [Hit("word", word.names, f"{told}#{word.anchor}") for word in WORDS if word.is_called(text)],
+        [
+            Hit("reason code", entry.code, reverse("reason", args=[entry.code]))
+            for entry in REASONS
+            if low.replace(" ", "_") in entry.code.lower()
+        ],
+        _markets(text, shard),
+    )
+    return sorted((hit for hits in kinds for hit in sorted(hits, key=late)[:MOST]), key=late)
 
 
 def _exact(text: str, shard: int) -> list[Hit]:

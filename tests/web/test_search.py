@@ -6,7 +6,9 @@ import pytest
 from django.test import Client
 
 from apps.risk.models import DecisionRecord
+from polytraders.console.search import MOST
 from polytraders.console.words import WORDS
+from polytraders.contracts.reasons import REASONS
 from tests.written import Written
 
 
@@ -28,6 +30,14 @@ def test_what_begins_a_word_comes_before_what_is_only_in_one(log: Written, ada: 
     kinds = found(ada, "edge")
     assert kinds.index(("word", "/help/#word-net-edge")) < kinds.index(("page", "/ledger/"))
     assert kinds.index(("reason code", "/reasons/STRAT_NO_EDGE/")) < kinds.index(("page", "/ledger/"))
+
+
+@pytest.mark.parametrize("asked", ["edge", "al", "ra", "te"])
+def test_no_code_with_a_word_that_begins_so_is_crowded_out(log: Written, ada: Client, asked: str) -> None:
+    codes = [entry.code for entry in REASONS if f"_{asked}".upper() in entry.code][:MOST]
+    addresses = [address for _, address in found(ada, asked)]
+    assert codes and {f"/reasons/{code}/" for code in codes} <= set(addresses)
+    assert len(addresses) <= 4 * MOST
 
 
 def test_every_word_stands_once_on_help_where_the_search_leads(log: Written, ada: Client) -> None:
