@@ -37,12 +37,12 @@ def find(asked: str, shard: int = 0) -> list[Hit]:
     exact = _exact(text, shard)
     if exact:
         return exact
-    low = text.lower()
+    low, plain = text.lower(), _plain(text)
     # "edge" means edges before it means ledgers.
-    begins = re.compile(rf"(?<![a-z]){re.escape(low.replace(' ', '_'))}")
+    begins = re.compile(rf"(?<![a-z]){re.escape(plain)}")
 
     def late(hit: Hit) -> bool:
-        return not begins.search(hit.name.lower().replace(" ", "_"))
+        return not begins.search(_plain(hit.name))
 
     told = reverse("help")
     kinds = (
@@ -51,15 +51,20 @@ def find(asked: str, shard: int = 0) -> list[Hit]:
             for page in PAGES.values()
             if low in page.title.lower() and served(page)
         ],
-        [Hit("word", word.names, f"{told}#{word.anchor}") for word in WORDS if word.is_called(text)],
+        [Hit("word", word.names, f"{told}#{word.anchor}") for word in WORDS if plain in _plain(word.names)],
         [
             Hit("reason code", entry.code, reverse("reason", args=[entry.code]))
             for entry in REASONS
-            if low.replace(" ", "_") in entry.code.lower()
+            if plain in _plain(entry.code)
         ],
         _markets(text, shard),
     )
     return sorted((hit for hits in kinds for hit in sorted(hits, key=late)[:MOST]), key=late)
+
+
+def _plain(name: str) -> str:
+    """As one types it: codes and words have underscores where a person has spaces."""
+    return name.lower().replace("_", " ")
 
 
 def _exact(text: str, shard: int) -> list[Hit]:

@@ -22,14 +22,6 @@ class Word(NamedTuple):
         """Where it stands on the page of Help."""
         return "word-" + re.sub(r"[^a-z]+", "-", self.names.lower())
 
-    def is_called(self, text: str) -> bool:
-        """Whether `text`, with spaces or underscores, is in one of its names."""
-        return _plain(text) in _plain(self.names)
-
-
-def _plain(text: str) -> str:
-    return text.lower().replace("_", " ")
-
 
 WORDS: Final = (
     Word(
